@@ -1,0 +1,1 @@
+"""Values and rules of face recognition at a door. Imports nothing but numpy and the errors."""

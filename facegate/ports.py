@@ -1,0 +1,171 @@
+"""What the use cases need from the outside, as Protocols that adapters fulfil."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from facegate.domain.arrays import FloatArray, ImageArray
+from facegate.domain.decisions import Candidate, Threshold
+from facegate.domain.faces import DetectedFace
+from facegate.domain.people import Event, Subject, Template
+
+
+class Clock(Protocol):
+    """Tells the time, so that tests can."""
+
+    def __call__(self) -> datetime:
+        """Now, time zone aware, in UTC."""
+
+
+class Detector(Protocol):
+    """Finds faces."""
+
+    @property
+    def model_id(self) -> str:
+        """Name and short digest of the network."""
+
+    def detect(self, frame_bgr: ImageArray) -> list[DetectedFace]:
+        """Find all faces of a (h, w, 3) uint8 frame, largest first; empty when there is none."""
+
+
+class Embedder(Protocol):
+    """Turns aligned faces into embeddings."""
+
+    @property
+    def model_id(self) -> str:
+        """Name and short digest of the network; goes into every template."""
+
+    def embed(self, crops_rgb: ImageArray) -> FloatArray:
+        """Encode (n, 112, 112, 3) uint8 RGB crops as (n, d) float32 unit vectors; n may be 0."""
+
+
+class Gallery(Protocol):
+    """Searches the enabled subjects' templates of one model."""
+
+    @property
+    def model_id(self) -> str:
+        """The only model whose embeddings may be searched."""
+
+    def __len__(self) -> int:
+        """Number of templates that are searched."""
+
+    def refresh(self) -> None:
+        """Take over what any process has changed in the store since the last call."""
+
+    def search(
+        self, probes: FloatArray, model_id: str, top_k: int = 2
+    ) -> list[tuple[Candidate, ...]]:
+        """Find the most alike subjects of each probe.
+
+        Args:
+            probes: (n, d) float32 unit vectors.
+            model_id: the network that made the probes.
+            top_k: number of different subjects wanted.
+
+        Returns:
+            For each probe at most top_k subjects, best first, each with its best template.
+
+        Raises:
+            EmbeddingSpaceMismatch: the probes come from another network.
+        """
+
+
+class SubjectRepository(Protocol):
+    """Enrolled people."""
+
+    def add(self, name: str, created_at: datetime) -> Subject:
+        """Store a new, enabled person. Raises AlreadyEnrolled."""
+
+    def by_name(self, name: str) -> Subject:
+        """Find a person by exact name. Raises UnknownSubject."""
+
+    def find(self, name: str) -> Subject | None:
+        """Find a person by exact name, or None."""
+
+    def names(self) -> dict[int, str]:
+        """Names of all subjects by number."""
+
+    def list(self) -> list[Subject]:
+        """All people, by name."""
+
+    def rename(self, subject_id: int, name: str) -> None:
+        """Change a name. Raises AlreadyEnrolled when another person has it."""
+
+    def set_enabled(self, subject_id: int, enabled: bool) -> None:
+        """Let a person match, or no longer."""
+
+    def remove(self, subject_id: int) -> None:
+        """Delete a person with all templates."""
+
+
+class TemplateRepository(Protocol):
+    """Stored references."""
+
+    def add(self, subject_id: int, template: Template) -> Template:
+        """Store a template for a subject; returns it with its numbers."""
+
+    def of_subject(self, subject_id: int) -> list[Template]:
+        """All templates of one person, any model, oldest first."""
+
+    def searchable_ids(self, model_id: str) -> dict[int, int]:
+        """Template number to subject number, for enabled subjects and one model."""
+
+    def load(self, template_ids: Sequence[int]) -> Iterator[Template]:
+        """Read templates by number; numbers that are gone are left out."""
+
+    def counts_by_model(self) -> dict[str, int]:
+        """Number of stored templates of each model."""
+
+    def find_source(self, source_sha256: str, model_id: str) -> Template | None:
+        """The template made from a file with these bytes, if any."""
+
+    def remove(self, template_id: int) -> None:
+        """Delete one template."""
+
+
+class ThresholdRepository(Protocol):
+    """Tuned thresholds; the newest of a model is in force."""
+
+    def add(self, threshold: Threshold) -> None:
+        """Store a threshold and put it in force."""
+
+    def current(self, model_id: str) -> Threshold | None:
+        """The threshold in force for a model, or None when none was tuned."""
+
+    def list(self) -> list[Threshold]:
+        """All thresholds, newest first."""
+
+
+class EventRepository(Protocol):
+    """The store's history; only ever appended to."""
+
+    def add(self, at: datetime, kind: str, subject_name: str = "", detail: str = "") -> None:
+        """Append an event."""
+
+    def recent(self, limit: int) -> list[Event]:
+        """Newest events first."""
+
+
+class UnitOfWork(AbstractContextManager["UnitOfWork"], Protocol):
+    """One transaction. Leaving it without `commit()` changes nothing."""
+
+    subjects: SubjectRepository
+    templates: TemplateRepository
+    thresholds: ThresholdRepository
+    events: EventRepository
+
+    def commit(self) -> None:
+        """Make all changes durable at once."""
+
+    def gallery_revision(self) -> tuple[str, int]:
+        """The store's own id and a number that grows with every change to what is searched."""
+
+
+class Store(Protocol):
+    """Opens transactions."""
+
+    def transaction(self) -> UnitOfWork:
+        """A new unit of work, to be used in a with statement."""
