@@ -85,8 +85,8 @@ class SubjectRepository(Protocol):
     def find(self, name: str) -> Subject | None:
         """Find a person by exact name, or None."""
 
-    def names(self) -> dict[int, str]:
-        """Names of all subjects by number."""
+    def names(self, subject_ids: Sequence[int]) -> dict[int, str]:
+        """Names by number; subjects that are gone are left out."""
 
     def list(self) -> list[Subject]:
         """All people, by name."""
@@ -119,8 +119,8 @@ class TemplateRepository(Protocol):
     def counts_by_model(self) -> dict[str, int]:
         """Number of stored templates of each model."""
 
-    def find_source(self, source_sha256: str, model_id: str) -> Template | None:
-        """The template made from a file with these bytes, if any."""
+    def has_source(self, subject_id: int, source_sha256: str, model_id: str) -> bool:
+        """Whether a subject has a template made from a file with these bytes."""
 
     def remove(self, template_id: int) -> None:
         """Delete one template."""

@@ -1,0 +1,96 @@
+"""The `facegate` command: puts the commands together and turns errors into exit codes.
+
+Nothing heavy is imported here: `facegate --help` must answer at once, so every command loads what
+it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from facegate import __version__
+from facegate.cli import (
+    bench,
+    db,
+    demo,
+    doctor,
+    enroll,
+    evaluate,
+    identify,
+    models,
+    people,
+    tune,
+    verify,
+)
+from facegate.cli.output import fail
+from facegate.errors import FacegateError
+
+EXIT_INTERRUPTED = 130
+EXIT_BUG = 70
+"""EX_SOFTWARE of sysexits.h: a defect in FaceGate itself."""
+
+app = typer.Typer(
+    name="facegate",
+    help="Face-recognition access control: enroll people, identify them, measure the errors.",
+    epilog="Start with `facegate demo`. Exit codes are listed in the README.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_EVERY_DAY = "Every day"
+_TRUST = "Measure and tune"
+_CARE = "Look after it"
+
+app.command("demo", rich_help_panel=_EVERY_DAY)(demo.demo)
+app.command("enroll", rich_help_panel=_EVERY_DAY)(enroll.enroll)
+app.command("identify", rich_help_panel=_EVERY_DAY)(identify.identify)
+app.command("verify", rich_help_panel=_EVERY_DAY)(verify.verify)
+app.add_typer(people.app, name="people", rich_help_panel=_EVERY_DAY)
+app.command("tune", rich_help_panel=_TRUST)(tune.tune)
+app.add_typer(evaluate.app, name="eval", rich_help_panel=_TRUST)
+app.command("bench", rich_help_panel=_TRUST)(bench.bench)
+app.add_typer(models.app, name="models", rich_help_panel=_CARE)
+app.add_typer(db.app, name="db", rich_help_panel=_CARE)
+app.command("doctor", rich_help_panel=_CARE)(doctor.doctor)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"facegate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # noqa: ARG001  (its callback does the work)
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line and exit with a documented code."""
+    try:
+        app()
+    except FacegateError as error:
+        sys.exit(fail(str(error), error.hint, error.exit_code))
+    except KeyboardInterrupt:
+        sys.exit(fail("Interrupted; what was finished is stored.", "", EXIT_INTERRUPTED))
+    except BrokenPipeError:  # `facegate … | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:  # a full disk, a vanished folder: the user's to mend, not a defect
+        sys.exit(fail(f"{error}.", "Check the disk and the permissions.", 1))
+    except Exception as error:
+        if os.environ.get("FACEGATE_DEBUG"):
+            raise
+        message = f"FaceGate has a defect: {type(error).__name__}: {error}"
+        sys.exit(fail(message, "FACEGATE_DEBUG=1 shows where. Please report it.", EXIT_BUG))

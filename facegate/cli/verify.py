@@ -1,0 +1,32 @@
+"""`facegate verify A B`: one person or two?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facegate.cli.output import EXIT_NO, JsonOption, console, print_json
+
+Picture = Annotated[Path, typer.Argument(help="A picture with a face.", show_default=False)]
+
+
+def verify(picture_a: Picture, picture_b: Picture, as_json: JsonOption = False) -> None:
+    """Compare the faces of two pictures. Exit code 0: the same person, 11: not."""
+    from facegate.bootstrap import start
+    from facegate.services.verify import verify as compare
+
+    gate = start()
+    result = compare(gate.reader, gate.threshold(), picture_a, picture_b)
+    if as_json:
+        print_json(result.as_dict())
+    else:
+        color, words = ("green", "The same person") if result.same else ("red", "Not the same")
+        sign = "≥" if result.same else "<"
+        console().print(
+            f"[bold {color}]{words}[/bold {color}]: similarity {result.similarity:.3f} "
+            f"{sign} τ {result.threshold.tau:.3f}"
+        )
+    if not result.same:
+        raise typer.Exit(EXIT_NO)

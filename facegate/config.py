@@ -1,0 +1,185 @@
+"""All settings, typed, with units and bounds.
+
+They come from the environment (`FACEGATE_DATA_DIR`, `FACEGATE_DETECTOR__MIN_FACE_PX`, …) and from
+`facegate.toml` in the platform's configuration folder (or the file that `FACEGATE_CONFIG` names);
+the environment wins. Unknown keys are errors: a misspelled limit must not silently be none.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from facegate.domain.quality import QualityRules
+from facegate.errors import ConfigError
+
+ENV_PREFIX = "FACEGATE_"
+_NOT_SETTINGS = ("FACEGATE_CONFIG", "FACEGATE_TEST_")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DetectorConfig(_Section):
+    """How faces are looked for."""
+
+    model: str = Field("", description="Name of the detection network; empty: the default one.")
+    score_threshold: float = Field(
+        0.5, gt=0, lt=1, description="Least detector score of a face, a fraction."
+    )
+    min_face_px: float = Field(
+        16.0, ge=1, description="Faces with a shorter box side than this are left out, pixels."
+    )
+    max_faces: int = Field(200, ge=1, description="At most this many faces of a picture are kept.")
+
+
+class QualityConfig(_Section):
+    """Limits that a face must keep."""
+
+    min_face_px: float = Field(ge=1, description="Shorter side of the box, pixels.")
+    min_sharpness: float = Field(ge=0, description="Laplacian deviation over contrast.")
+    min_brightness: float = Field(ge=0, le=1, description="Mean luminance of the face.")
+    max_brightness: float = Field(ge=0, le=1, description="Mean luminance of the face.")
+    min_contrast: float = Field(ge=0, le=0.5, description="Deviation of the luminance.")
+    max_yaw_deg: float = Field(ge=0, le=90, description="Turn to the side, degrees.")
+    max_pitch_deg: float = Field(ge=0, le=90, description="Nod, degrees.")
+    max_roll_deg: float = Field(ge=0, le=180, description="Tilt in the picture, degrees.")
+
+    def rules(self) -> QualityRules:
+        """The same limits as the domain knows them."""
+        return QualityRules(**self.model_dump())
+
+
+class EnrollmentConfig(QualityConfig):
+    """What a picture needs before it may become a template.
+
+    The defaults refuse what lowers recognition; see the README for how they were chosen.
+    """
+
+    min_face_px: float = Field(48.0, ge=1, description="Shorter side of the box, pixels.")
+    min_sharpness: float = Field(0.14, ge=0, description="Laplacian deviation over contrast.")
+    min_brightness: float = Field(0.15, ge=0, le=1, description="Mean luminance of the face.")
+    max_brightness: float = Field(0.92, ge=0, le=1, description="Mean luminance of the face.")
+    min_contrast: float = Field(0.05, ge=0, le=0.5, description="Deviation of the luminance.")
+    max_yaw_deg: float = Field(45.0, ge=0, le=90, description="Turn to the side, degrees.")
+    max_pitch_deg: float = Field(40.0, ge=0, le=90, description="Nod, degrees.")
+    max_roll_deg: float = Field(45.0, ge=0, le=180, description="Tilt in the picture, degrees.")
+
+
+class IdentificationConfig(QualityConfig):
+    """Below these limits a face is `low_quality` and gets no identity."""
+
+    min_face_px: float = Field(24.0, ge=1, description="Shorter side of the box, pixels.")
+    min_sharpness: float = Field(0.05, ge=0, description="Laplacian deviation over contrast.")
+    min_brightness: float = Field(0.04, ge=0, le=1, description="Mean luminance of the face.")
+    max_brightness: float = Field(0.97, ge=0, le=1, description="Mean luminance of the face.")
+    min_contrast: float = Field(0.02, ge=0, le=0.5, description="Deviation of the luminance.")
+    max_yaw_deg: float = Field(75.0, ge=0, le=90, description="Turn to the side, degrees.")
+    max_pitch_deg: float = Field(65.0, ge=0, le=90, description="Nod, degrees.")
+    max_roll_deg: float = Field(90.0, ge=0, le=180, description="Tilt in the picture, degrees.")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    data_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_data_path("facegate", appauthor=False),
+        description="Folder of the database and the cached search index.",
+    )
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="SQLAlchemy URL; empty: an SQLite file in the data folder.",
+    )
+    threads: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="Threads that a network may use; 0: as many as there are cores.",
+    )
+    embedder_model: str = Field("", description="Name of the embedding network; empty: default.")
+    detector: DetectorConfig = DetectorConfig()
+    enrollment: EnrollmentConfig = EnrollmentConfig()
+    identification: IdentificationConfig = IdentificationConfig()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then the configuration file."""
+        file = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
+        return init_settings, env_settings, file
+
+    @property
+    def url(self) -> str:
+        """The database's SQLAlchemy URL; may hold a password, so never print it."""
+        given = self.database_url.get_secret_value()
+        return given or f"sqlite:///{(self.data_dir / 'facegate.db').absolute()}"
+
+    @property
+    def thread_count(self) -> int:
+        """Threads for a network: as set, else the cores this process may use."""
+        if self.threads:
+            return self.threads
+        if hasattr(os, "sched_getaffinity"):
+            return len(os.sched_getaffinity(0))
+        return os.cpu_count() or 1
+
+
+def config_file() -> Path:
+    """Path of the configuration file, which need not exist."""
+    named = os.environ.get("FACEGATE_CONFIG")
+    if named:
+        return Path(named)
+    return platformdirs.user_config_path("facegate", appauthor=False) / "facegate.toml"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read all settings once.
+
+    Args:
+        overrides: values that win over the environment and the file.
+
+    Raises:
+        ConfigError: a key is unknown, a value out of bounds, or the file cannot be read.
+    """
+    named = os.environ.get("FACEGATE_CONFIG")
+    if named and not Path(named).is_file():
+        raise ConfigError(f"FACEGATE_CONFIG names {named}, which is not a file.")
+    _refuse_unknown_variables()
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"Setting {key!r}: {first['msg']}.") from error
+    except (OSError, ValueError) as error:  # an unreadable or malformed file
+        raise ConfigError(f"The settings cannot be read: {error}.") from error
+
+
+def _refuse_unknown_variables() -> None:
+    for variable in os.environ:
+        if not variable.upper().startswith(ENV_PREFIX) or variable.startswith(_NOT_SETTINGS):
+            continue
+        field = variable[len(ENV_PREFIX) :].lower().split("__")[0]
+        if field not in Settings.model_fields:
+            raise ConfigError(f"The environment variable {variable} is not a setting.")

@@ -1,0 +1,1 @@
+"""Use cases: enroll, identify, verify, tune. They know ports, never adapters."""

@@ -1,0 +1,125 @@
+"""From a picture to judged, encoded faces: the step that all use cases share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from facegate.domain.arrays import FloatArray, ImageArray, locked_unit
+from facegate.domain.faces import DetectedFace
+from facegate.domain.quality import FaceQuality
+from facegate.errors import ShapeError, UnreadableImage
+from facegate.ports import Detector, Embedder
+from facegate.vision.align import align_face
+from facegate.vision.images import LoadedImage, load_image
+from facegate.vision.quality import measure_quality
+
+PREFETCH = 2
+"""Pictures decoded ahead of the one being looked at: enough to keep decoding off the way."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceReading:
+    """One face of a picture, ready to be compared.
+
+    Attributes:
+        face: box, landmarks and score in frame pixels.
+        quality: see FaceQuality.
+        embedding: (d,) float32, unit length.
+    """
+
+    face: DetectedFace
+    quality: FaceQuality
+    embedding: FloatArray
+
+
+class FaceReader:
+    """Detects, aligns, judges and encodes all faces of a picture."""
+
+    def __init__(self, detector: Detector, embedder: Embedder) -> None:
+        self._detector = detector
+        self._embedder = embedder
+
+    @property
+    def model_id(self) -> str:
+        """The embedding network, which owns every embedding read here."""
+        return self._embedder.model_id
+
+    def read(self, frame_bgr: ImageArray) -> list[FaceReading]:
+        """Read a (h, w, 3) uint8 frame; largest face first, empty when there is none."""
+        return self._encode(frame_bgr, self._detector.detect(frame_bgr))
+
+    def read_main(self, frame_bgr: ImageArray) -> FaceReading | None:
+        """Read only the face that the picture is about, or None when there is no face."""
+        faces = self._detector.detect(frame_bgr)
+        if not faces:
+            return None
+        height, width = frame_bgr.shape[:2]
+        readings = self._encode(frame_bgr, [main_face(faces, (width, height))])
+        return readings[0] if readings else None
+
+    def _encode(self, frame_bgr: ImageArray, faces: Sequence[DetectedFace]) -> list[FaceReading]:
+        aligned: list[tuple[DetectedFace, ImageArray]] = []
+        for face in faces:
+            # Landmarks that span no square are not of a face, whatever the detector says.
+            with suppress(ShapeError):
+                aligned.append((face, align_face(frame_bgr, face.landmarks_xy)))
+        if not aligned:
+            return []
+        embeddings = self._embedder.embed(np.stack([crop for _, crop in aligned]))
+        return [
+            FaceReading(face, measure_quality(face, crop), locked_unit(embedding, "embedding"))
+            for (face, crop), embedding in zip(aligned, embeddings, strict=True)
+        ]
+
+
+def main_face(faces: Sequence[DetectedFace], resolution_wh: tuple[int, int]) -> DetectedFace:
+    """Choose the face that a picture is about: large and near the center.
+
+    Source:
+        Area minus twice the squared distance to the center, as in Sandberg's FaceNet alignment.
+    """
+    center = np.asarray(resolution_wh, dtype=np.float64) / 2
+
+    def prominence(face: DetectedFace) -> float:
+        x1, y1, x2, y2 = (float(value) for value in face.bbox_xyxy)
+        offset = np.array([(x1 + x2) / 2, (y1 + y2) / 2]) - center
+        return (x2 - x1) * (y2 - y1) - 2.0 * float(offset @ offset)
+
+    return max(faces, key=prominence)
+
+
+def load_ahead(
+    paths: Iterable[Path], load: Callable[[Path], LoadedImage] = load_image
+) -> Iterator[tuple[Path, LoadedImage | UnreadableImage]]:
+    """Load pictures in order, decoding the next ones while the caller works on this one.
+
+    A picture that cannot be read comes as its error; nothing is raised for it.
+    """
+
+    def attempt(path: Path) -> LoadedImage | UnreadableImage:
+        try:
+            return load(path)
+        except UnreadableImage as error:
+            return error
+
+    remaining = iter(paths)
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode") as pool:
+        waiting: list[tuple[Path, Future[LoadedImage | UnreadableImage]]] = [
+            (path, pool.submit(attempt, path)) for path in islice(remaining, PREFETCH)
+        ]
+        try:
+            while waiting:
+                path, future = waiting.pop(0)
+                image = future.result()
+                waiting.extend((new, pool.submit(attempt, new)) for new in islice(remaining, 1))
+                yield path, image
+        finally:
+            for _, future in waiting:
+                future.cancel()

@@ -1,0 +1,1 @@
+"""Trains the embedding network: data, augmentation, losses, mining, loop, export."""

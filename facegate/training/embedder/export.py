@@ -1,0 +1,91 @@
+"""Carries the embedding network between torch and ONNX, in both directions.
+
+The ONNX file keeps torch's parameter names, so the shipped file is also the checkpoint: training
+goes on from it, and the parity test rebuilds the torch network from it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import onnx
+import torch
+from onnx import numpy_helper
+
+from facegate.errors import ModelError
+from facegate.models.mobilefacenet import MobileFaceNet, network_from_weights
+from facegate.vision.align import CROP_PX
+
+INPUT_NAME, OUTPUT_NAME = "crops_rgb", "embeddings"
+OPSET = 17
+"""ONNX opset 17 has all that is used and is read by every onnxruntime since 1.12."""
+
+
+def export_onnx(network: MobileFaceNet, path: Path) -> None:
+    """Write the network as ONNX: (n, 112, 112, 3) uint8 RGB in, (n, 128) float32 unit vectors out.
+
+    The same weights give the same bytes, so a digest can be checked by exporting again.
+    """
+    network = network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    example = torch.zeros(2, CROP_PX, CROP_PX, 3, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        # The older exporter writes the same graph without a further package (onnxscript).
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            network,
+            (example,),
+            str(path),
+            input_names=[INPUT_NAME],
+            output_names=[OUTPUT_NAME],
+            dynamic_axes={INPUT_NAME: {0: "faces"}, OUTPUT_NAME: {0: "faces"}},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    model = onnx.load(path)
+    for node in model.graph.node:
+        node.doc_string = ""  # holds source lines and paths of this machine
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+
+
+def read_onnx(path: Path) -> MobileFaceNet:
+    """Rebuild the torch network from an ONNX file that `export_onnx` wrote.
+
+    Raises:
+        ModelError: the file holds another network.
+    """
+    model = onnx.load(path)
+    named = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
+    wanted = MobileFaceNet().state_dict()
+    try:
+        weights = {name: torch.from_numpy(named[name].copy()) for name in wanted}
+        return network_from_weights(weights)
+    except (KeyError, RuntimeError) as error:
+        raise ModelError(f"{path} is not a MobileFaceNet that FaceGate exported.") from error
+
+
+def read_start_onnx(path: Path) -> MobileFaceNet:
+    """Build the network from the start weights, foamliu/MobileFaceNet as ONNX (Apache-2.0).
+
+    That file has nameless initializers, but lists its convolutions in the order they run, which
+    is also the order of our parameters.
+
+    Raises:
+        ModelError: the file holds another network.
+    """
+    model = onnx.load(path)
+    arrays = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
+    try:
+        found = [
+            torch.from_numpy(arrays[name].copy())
+            for node in model.graph.node
+            if node.op_type == "Conv"
+            for name in node.input[1:]
+        ]
+        network = MobileFaceNet()
+        names = [name for name, _ in network.named_parameters()]
+        weights = dict(zip(names, found, strict=True))
+        return network_from_weights({**network.state_dict(), **weights})
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{path} is not the MobileFaceNet that training starts from.") from error

@@ -1,0 +1,1 @@
+"""Pure image functions: reading, aligning, judging and drawing."""
