@@ -71,7 +71,7 @@ def verify(as_json: JsonOption = False) -> None:
         shown = table("model", "SHA-256", "state")
         for row in rows:
             state = "[green]ok[/green]" if row["ok"] else f"[red]{plain(row['error'])}[/red]"
-            shown.add_row(row["model"], row["sha256"], state)
+            shown.add_row(str(row["model"]), str(row["sha256"]), state)
         console().print(shown)
     if not all(row["ok"] for row in rows):
         raise typer.Exit(EXIT_NO)

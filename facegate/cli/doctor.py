@@ -1,0 +1,148 @@
+"""`facegate doctor`: is everything in order?"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+from facegate.cli.output import EXIT_NO, JsonOption, console, plain, print_json, table
+
+if TYPE_CHECKING:
+    from facegate.bootstrap import FaceGate
+    from facegate.services.health import Health
+
+    Result = tuple[Health, str, str]
+
+LOW_DISK_BYTES = 200 * 1024 * 1024
+_LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime", "faiss-cpu", "sqlalchemy")
+
+
+def doctor(as_json: JsonOption = False) -> None:
+    """Check installation, networks, database, index and threshold. Exit code 11: a fault."""
+    from facegate.bootstrap import start
+    from facegate.services.health import Health, examine
+
+    gate = start()
+    findings = examine(
+        {
+            "program": _program,
+            "networks": lambda: _networks(gate),
+            "data folder": lambda: _data_folder(gate),
+            "database": lambda: _database(gate),
+            "search index": lambda: _index(gate),
+            "threshold": lambda: _threshold(gate),
+            "real face": lambda: _real_face(gate),
+        }
+    )
+    if as_json:
+        print_json([finding.as_dict() for finding in findings])
+    else:
+        colors = {Health.OK: "green", Health.WARNING: "yellow", Health.FAULT: "bold red"}
+        shown = table("check", "state", "seen")
+        for one in findings:
+            advice = f"\n[yellow]{plain(one.advice)}[/yellow]" if one.advice else ""
+            state = f"[{colors[one.health]}]{one.health.value}[/{colors[one.health]}]"
+            shown.add_row(one.check, state, plain(one.detail) + advice)
+        console().print(shown)
+    if any(finding.health is Health.FAULT for finding in findings):
+        raise typer.Exit(EXIT_NO)
+
+
+def _program() -> Result:
+    from importlib.metadata import PackageNotFoundError, version
+
+    from facegate import __version__
+    from facegate.services.health import Health
+
+    found = []
+    for library in _LIBRARIES:
+        try:
+            found.append(f"{library} {version(library)}")
+        except PackageNotFoundError:
+            found.append(f"{library} in another build")
+    seen = f"facegate {__version__}, Python {platform.python_version()}, {sys.platform}"
+    return Health.OK, f"{seen}; {', '.join(found)}", ""
+
+
+def _networks(gate: FaceGate) -> Result:
+    from facegate.services.health import Health
+
+    for card in gate.cards:
+        card.read_weights()
+    in_use = f"{gate.detector_card.model_id} and {gate.embedder_card.model_id}"
+    return Health.OK, f"{len(gate.cards)} networks have the right digest; in use: {in_use}", ""
+
+
+def _data_folder(gate: FaceGate) -> Result:
+    from facegate.services.health import Health
+
+    folder = gate.settings.data_dir
+    if not folder.exists():
+        return Health.OK, f"{folder} will be made on first use", ""
+    if not os.access(folder, os.W_OK):
+        return Health.FAULT, f"{folder} cannot be written", "Change its permissions."
+    free = shutil.disk_usage(folder).free
+    if free < LOW_DISK_BYTES:
+        return Health.WARNING, f"{folder}: only {free / 1e6:.0f} MB are free", "Free some space."
+    if os.name == "posix" and folder.stat().st_mode & 0o077:
+        advice = f"chmod 700 {folder}"
+        return Health.WARNING, f"{folder} can be read by other users of this machine", advice
+    return Health.OK, f"{folder}, {free / 1e9:.1f} GB free", ""
+
+
+def _database(gate: FaceGate) -> Result:
+    from facegate.services.health import Health
+
+    with gate.store.transaction() as work:
+        subjects = work.subjects.list()
+        models = work.templates.counts_by_model()
+    disabled = sum(not subject.enabled for subject in subjects)
+    seen = f"{len(subjects)} people ({disabled} disabled), {sum(models.values())} templates"
+    foreign = sum(n for model, n in models.items() if model != gate.embedder_card.model_id)
+    if foreign:
+        advice = "They are not searched. Enroll these people again with the network in use."
+        return Health.WARNING, f"{seen}; {foreign} templates are of another network", advice
+    return Health.OK, seen, ""
+
+
+def _index(gate: FaceGate) -> Result:
+    from facegate.services.health import Health
+
+    with gate.store.transaction() as work:
+        wanted = len(work.templates.searchable_ids(gate.embedder_card.model_id))
+    if len(gate.gallery) != wanted:
+        return Health.FAULT, f"{len(gate.gallery)} of {wanted} templates are searched", ""
+    return Health.OK, f"{wanted} templates are searched", ""
+
+
+def _threshold(gate: FaceGate) -> Result:
+    from facegate.services.health import Health
+
+    tau = gate.threshold()
+    rates = f"FMR {tau.fmr.value:.2%} of {tau.fmr.trials}, FNMR {tau.fnmr.value:.2%} of "
+    seen = f"τ = {tau.tau:.3f} by {tau.method}: {rates}{tau.fnmr.trials}; {tau.data}"
+    return Health.OK, seen, ""
+
+
+def _real_face(gate: FaceGate) -> Result:
+    import numpy as np
+
+    from facegate.services.demo import COLLINS
+    from facegate.services.health import Health
+    from facegate.vision.alter import darkened
+    from facegate.vision.images import load_image
+
+    frame = load_image(COLLINS.path()).frame_bgr
+    first, second = gate.reader.read_main(frame), gate.reader.read_main(darkened(frame))
+    if first is None or second is None:
+        return Health.FAULT, "no face was found in a portrait that has one", "Install again."
+    similarity = float(np.dot(first.embedding, second.embedding))
+    if similarity < gate.threshold().tau:
+        seen = f"a portrait and its darker copy have only similarity {similarity:.2f}"
+        return Health.FAULT, seen, "Is the threshold sensible? See `facegate tune`."
+    return Health.OK, f"a portrait matches its darker copy with similarity {similarity:.2f}", ""
