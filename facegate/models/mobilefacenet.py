@@ -1,10 +1,10 @@
 """The MobileFaceNet embedding network, in torch; for training and export, never at the gate.
 
-Architecture: Chen et al., MobileFaceNets, 2018, in the variant of foamliu/MobileFaceNet (Apache-2.0)
-whose weights the first FaceGate embedding starts from: ReLU6 instead of PReLU, and a plain 1x1
-convolution with bias at the end. Batch normalization is folded into the convolutions, which are all
-that training and the gate see. Everything between the crop and the embedding is inside the network:
-pixel scaling before, unit length after.
+Architecture: Chen et al., MobileFaceNets, 2018, in the variant of foamliu/MobileFaceNet
+(Apache-2.0), whose weights the first FaceGate embedding starts from: ReLU6 instead of PReLU, and a
+plain 1x1 convolution with bias at the end. Batch normalization is folded into the convolutions,
+which are all that training and the gate see. Everything between the crop and the embedding is
+inside the network: pixel scaling before, unit length after.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def mirrored(frame_bgr: ImageArray) -> ImageArray:
 def recompressed(frame_bgr: ImageArray, quality: int = 12) -> ImageArray:
     """Save as a strongly compressed JPEG and load again."""
     _, data = cv2.imencode(".jpg", frame_bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), dtype=np.uint8)
 
 
 ALTERATIONS: dict[str, Alteration] = {

@@ -65,17 +65,19 @@ def read_onnx(path: Path) -> MobileFaceNet:
         raise ModelError(f"{path} is not a MobileFaceNet that FaceGate exported.") from error
 
 
-def read_start_onnx(path: Path) -> MobileFaceNet:
-    """Build the network from the start weights, foamliu/MobileFaceNet as ONNX (Apache-2.0).
+def read_start(path: Path) -> MobileFaceNet:
+    """Build the network that training starts from: one of our own, or the first start weights.
 
-    That file has nameless initializers, but lists its convolutions in the order they run, which
-    is also the order of our parameters.
+    Those are foamliu/MobileFaceNet (Apache-2.0) as ONNX. That file has nameless parameters, but
+    lists its convolutions in the order they run, which is also the order of ours.
 
     Raises:
         ModelError: the file holds another network.
     """
     model = onnx.load(path)
     arrays = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
+    if "embedding.weight" in arrays:
+        return read_onnx(path)
     try:
         found = [
             torch.from_numpy(arrays[name].copy())

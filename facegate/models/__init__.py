@@ -1,0 +1,1 @@
+"""Networks: their definitions in torch, their runtimes in onnxruntime, and the registry."""

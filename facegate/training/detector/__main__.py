@@ -1,0 +1,98 @@
+"""`python -m facegate.training.detector prepare|train|export`."""
+
+from __future__ import annotations
+
+import random
+import sys
+from itertools import chain
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+app = typer.Typer(help="Train the face detector.", no_args_is_help=True)
+
+WIDER_LONGEST_PX, MASKON_LONGEST_PX = 800, 640
+RECIPES = Path(__file__).resolve().parents[1] / "recipes"
+
+Folder = Annotated[Path, typer.Option(exists=True, file_okay=False)]
+
+
+@app.command()
+def prepare(
+    output: Annotated[Path, typer.Option(help="Folder for the prepared pictures.")],
+    teacher: Annotated[Path, typer.Option(help="YuNet's ONNX file.", exists=True)],
+    wider_images: Folder,
+    wider_annotations: Annotated[Path, typer.Option(help="Its .mat file.", exists=True)],
+    maskon: Folder,
+    portraits: Annotated[list[Path], typer.Option(help="Folders of single faces.", exists=True)],
+    portrait_count: Annotated[int, typer.Option(help="Portraits of each folder.")] = 5000,
+    seed: int = 0,
+) -> None:
+    """Label and decode all pictures once."""
+    from facegate.training.detector import data
+
+    teach = data.YuNetTeacher(teacher)
+    chosen: list[Path] = []
+    for folder in portraits:
+        files = sorted(folder.glob("*.jpg"))
+        random.Random(seed).shuffle(files)  # noqa: S311
+        chosen += files[:portrait_count]
+    samples = chain(
+        data.wider_scenes(wider_images, wider_annotations, WIDER_LONGEST_PX, teach),
+        data.voc_scenes(maskon, MASKON_LONGEST_PX, teach),
+        data.portraits(chosen, teach),
+    )
+    typer.echo(f"{data.write_samples(samples, output)} pictures prepared.")
+
+
+@app.command()
+def train(
+    data_folder: Annotated[Path, typer.Option("--data", exists=True, file_okay=False)],
+    run: Annotated[Path, typer.Option(help="Folder of checkpoints; an old run goes on.")],
+    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a TOML file.")] = "detector_s1",
+    device: str = "cpu",
+    threads: Annotated[int, typer.Option(min=1)] = 2,
+) -> None:
+    """Train, or take up an interrupted training."""
+    import cv2
+    import torch
+
+    from facegate.training.detector.data import PreparedSamples
+    from facegate.training.detector.loop import DetectorRecipe, Trainer
+
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(1)
+    file = Path(recipe) if recipe.endswith(".toml") else RECIPES / f"{recipe}.toml"
+    settings = DetectorRecipe(**tomllib.loads(file.read_text(encoding="utf-8")))
+    for report in Trainer(settings, run, device).run(PreparedSamples(data_folder)):
+        left_min = (settings.images - report["seen"]) / report["images_per_s"] / 60
+        losses = " ".join(f"{name} {value:.4f}" for name, value in report.items() if name != "seen")
+        typer.echo(f"{report['seen']:.0f} images, {left_min:.0f} min left: {losses}")
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Option(exists=True, file_okay=False)],
+    output: Annotated[Path, typer.Option(help="ONNX file to write.")],
+) -> None:
+    """Write the averaged weights of a run as ONNX."""
+    import torch
+
+    from facegate.models.yolo import YoloFace
+    from facegate.training.detector.export import export_onnx
+
+    network = YoloFace()
+    state = torch.load(run / "last.pt", map_location="cpu", weights_only=True)
+    network.load_state_dict(state["average"])
+    export_onnx(network, output)
+    typer.echo(f"{output} written after {state['seen']} images.")
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,195 @@
+"""Makes training canvases: crops of scenes, and portraits pasted at every size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from facegate.domain.arrays import FloatArray, ImageArray
+from facegate.training.detector.data import PreparedSamples, Sample
+
+MIRRORED_LANDMARKS = [1, 0, 2, 4, 3]
+"""Where each landmark goes when left and right change places."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Canvas:
+    """One training input with its labels, in canvas pixels.
+
+    Attributes:
+        frame_bgr: (s, s, 3) uint8.
+        bboxes_xyxy: (n, 4) float32.
+        landmarks_xy: (n, 5, 2) float32, NaN where unknown.
+    """
+
+    frame_bgr: ImageArray
+    bboxes_xyxy: FloatArray
+    landmarks_xy: FloatArray
+
+
+class CanvasMaker:
+    """Draws canvases at random from prepared samples.
+
+    Args:
+        samples: the pictures.
+        side_px: side of a canvas.
+        scene_share: fraction of canvases cut from a scene; the rest hold pasted portraits.
+        rotation_deg: largest turn.
+    """
+
+    def __init__(
+        self,
+        samples: PreparedSamples,
+        side_px: int,
+        scene_share: float = 0.5,
+        rotation_deg: float = 25.0,
+    ) -> None:
+        self._samples = samples
+        self._side = side_px
+        self._scene_share = scene_share
+        self._rotation = rotation_deg
+
+    def make(self, random: np.random.Generator) -> Canvas:
+        """Make one canvas."""
+        if random.random() < self._scene_share:
+            canvas = self._from_scene(random)
+        else:
+            canvas = self._from_portraits(random)
+        return Canvas(_spoiled(canvas.frame_bgr, random), canvas.bboxes_xyxy, canvas.landmarks_xy)
+
+    def _from_scene(self, random: np.random.Generator) -> Canvas:
+        sample = self._samples[int(random.choice(self._samples.scenes))]
+        height, width = sample.frame_bgr.shape[:2]
+        scale = float(np.exp(random.uniform(np.log(0.35), np.log(1.7))))
+        focus = np.array([random.uniform(0, width), random.uniform(0, height)])
+        if len(sample.bboxes_xyxy) and random.random() < 0.85:
+            box = sample.bboxes_xyxy[random.integers(len(sample.bboxes_xyxy))]
+            focus = (box[:2] + box[2:]) / 2
+            face_px = float(max(box[2:] - box[:2]))
+            # Bring the chosen face to a size that the grids are meant for.
+            wanted = float(np.exp(random.uniform(np.log(12), np.log(180))))
+            scale = float(np.clip(wanted / max(face_px, 4.0), 0.25, 2.0))
+        return self._warp(sample, focus, scale, random)
+
+    def _from_portraits(self, random: np.random.Generator) -> Canvas:
+        """One large portrait, or four in a mosaic, over a scene's background without faces."""
+        side = self._side
+        if random.random() < 0.5:
+            return self._placed([(0, 0, side, side)], random, 0.5, 1.7)
+        cut_x, cut_y = (int(random.uniform(0.35, 0.65) * side) for _ in range(2))
+        tiles = [
+            (0, 0, cut_x, cut_y),
+            (cut_x, 0, side, cut_y),
+            (0, cut_y, cut_x, side),
+            (cut_x, cut_y, side, side),
+        ]
+        return self._placed(tiles, random, 0.15, 0.9)
+
+    def _placed(
+        self,
+        tiles: list[tuple[int, int, int, int]],
+        random: np.random.Generator,
+        least: float,
+        most: float,
+    ) -> Canvas:
+        frame = np.empty((self._side, self._side, 3), np.uint8)
+        boxes, landmarks = [], []
+        for x1, y1, x2, y2 in tiles:
+            sample = self._samples[int(random.choice(self._samples.portraits))]
+            height, width = sample.frame_bgr.shape[:2]
+            scale = float(np.exp(random.uniform(np.log(least), np.log(most))))
+            focus = np.array([width, height]) * random.uniform(0.35, 0.65, 2)
+            whole = self._warp(sample, focus, scale, random)
+            # Cut the tile out of the middle of a canvas of its own.
+            left = (self._side - (x2 - x1)) // 2
+            top = (self._side - (y2 - y1)) // 2
+            frame[y1:y2, x1:x2] = whole.frame_bgr[top : top + y2 - y1, left : left + x2 - x1]
+            shift = np.array([x1 - left, y1 - top], np.float32)
+            moved = whole.bboxes_xyxy + np.tile(shift, 2)
+            inside = _center_inside(moved, (x1, y1, x2, y2))
+            boxes.append(moved[inside])
+            landmarks.append(whole.landmarks_xy[inside] + shift)
+        return Canvas(frame, np.concatenate(boxes), np.concatenate(landmarks))
+
+    def _warp(
+        self, sample: Sample, focus_xy: FloatArray, scale: float, random: np.random.Generator
+    ) -> Canvas:
+        """Turn, scale and maybe mirror a sample about a point that lands near the middle."""
+        side = self._side
+        angle = random.normal(0.0, self._rotation / 2.5) if random.random() < 0.5 else 0.0
+        radians = np.deg2rad(np.clip(angle, -self._rotation, self._rotation))
+        linear = scale * np.array(
+            [[np.cos(radians), -np.sin(radians)], [np.sin(radians), np.cos(radians)]]
+        )
+        linear[:, 1] *= random.uniform(0.9, 1.1)
+        mirror = random.random() < 0.5
+        if mirror:
+            linear[0] *= -1
+        spread = 0.4 if sample.is_scene else 0.12
+        target = side * (0.5 + random.uniform(-spread, spread, 2))
+        shift = target - linear @ focus_xy
+        matrix = np.column_stack([linear, shift])
+        fill = cv2.BORDER_CONSTANT if random.random() < 0.7 else cv2.BORDER_REFLECT_101
+        if not sample.is_scene and fill == cv2.BORDER_REFLECT_101:
+            fill = cv2.BORDER_REPLICATE  # a reflection would show faces without labels
+        if sample.is_scene:
+            fill = cv2.BORDER_CONSTANT
+        color = tuple(int(v) for v in random.integers(0, 256, 3)) if random.random() < 0.5 else 0
+        source = np.ascontiguousarray(sample.frame_bgr)
+        if scale < 0.5:  # without this, strong shrinking makes grain that no camera makes
+            factor = 2.0 * scale
+            size_wh = (
+                max(1, round(source.shape[1] * factor)),
+                max(1, round(source.shape[0] * factor)),
+            )
+            matrix = matrix.copy()
+            matrix[:, :2] /= factor
+            source = np.asarray(cv2.resize(source, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
+        frame = cv2.warpAffine(source, matrix, (side, side), borderMode=fill, borderValue=color)
+        centers = (sample.bboxes_xyxy[:, :2] + sample.bboxes_xyxy[:, 2:]) / 2
+        halves = (sample.bboxes_xyxy[:, 2:] - sample.bboxes_xyxy[:, :2]) / 2 * np.float32(scale)
+        centers = centers @ linear.T.astype(np.float32) + shift.astype(np.float32)
+        boxes = np.concatenate([centers - halves, centers + halves], axis=1)
+        landmarks = sample.landmarks_xy @ linear.T.astype(np.float32) + shift.astype(np.float32)
+        if mirror:
+            landmarks = landmarks[:, MIRRORED_LANDMARKS]
+        inside = _center_inside(boxes, (0, 0, side, side))
+        return Canvas(
+            np.asarray(frame, np.uint8),
+            boxes[inside].astype(np.float32),
+            landmarks[inside].astype(np.float32),
+        )
+
+
+def _center_inside(boxes: FloatArray, area: tuple[int, int, int, int]) -> np.ndarray:
+    centers = (boxes[:, :2] + boxes[:, 2:]) / 2
+    x1, y1, x2, y2 = area
+    return (
+        (centers[:, 0] >= x1) & (centers[:, 0] < x2) & (centers[:, 1] >= y1) & (centers[:, 1] < y2)
+    )
+
+
+def _spoiled(frame_bgr: ImageArray, random: np.random.Generator) -> ImageArray:
+    """Change light, color and sharpness as cameras do."""
+    if random.random() < 0.7:
+        gain = float(np.exp(random.uniform(-0.6, 0.45)))
+        tint = np.exp(random.uniform(-0.12, 0.12, 3)) * gain
+        offset = random.uniform(-30, 30)
+        table = np.clip(np.arange(256)[:, None] * tint + offset, 0, 255).astype(np.uint8)
+        frame_bgr = np.asarray(cv2.LUT(frame_bgr, table[None]), np.uint8)
+    if random.random() < 0.12:  # dusk: little light, much noise
+        gamma = random.uniform(1.5, 3.0)
+        table = (255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)
+        frame_bgr = np.asarray(cv2.LUT(frame_bgr, table), np.uint8)
+        noise = random.integers(-10, 11, frame_bgr.shape, dtype=np.int16)
+        frame_bgr = np.clip(frame_bgr + noise, 0, 255).astype(np.uint8)
+    if random.random() < 0.12:
+        gray = cv2.cvtColor(frame_bgr, cv2.COLOR_BGR2GRAY)
+        frame_bgr = np.asarray(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR), np.uint8)
+    if random.random() < 0.1:
+        frame_bgr = np.asarray(
+            cv2.GaussianBlur(frame_bgr, (0, 0), random.uniform(0.5, 1.8)), np.uint8
+        )
+    return frame_bgr

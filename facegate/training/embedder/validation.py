@@ -1,0 +1,127 @@
+"""Measures a network during training on held-out people and faces; never on a test set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from facegate.domain.arrays import FloatArray, ImageArray
+from facegate.training.embedder.data import NOBODY, AlignedFaces, IntArray
+
+_DUPLICATE_SIMILARITY = 0.5
+"""From here on a teacher is taken to see one person twice (SFace's 1e-5 quantile is lower)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldOut:
+    """Positions that training leaves alone.
+
+    Attributes:
+        people: in the labeled set; all images of the chosen people.
+        faces: in the unlabeled set; no two of one person, as far as the teachers can tell.
+        near_faces: in the unlabeled set; taken out of both, since they double another face.
+    """
+
+    people: IntArray
+    faces: IntArray
+    near_faces: IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Outcome of one validation; fractions, higher is better.
+
+    Attributes:
+        tmr_strangers: share of held-out people's pairs that match at the threshold which lets
+            `max_fmr` of the unlabeled faces' pairs through: errors across all kinds of people.
+        tmr_same_source: the same at ten times that rate among the labeled people's own non-mated
+            pairs: errors within one kind of picture.
+        mated, non_mated: numbers of pairs behind the first figure.
+    """
+
+    tmr_strangers: float
+    tmr_same_source: float
+    mated: int
+    non_mated: int
+
+    @property
+    def score(self) -> float:
+        """The mean of both, by which weights are chosen."""
+        return (self.tmr_strangers + self.tmr_same_source) / 2
+
+
+def hold_out(
+    labeled: AlignedFaces, unlabeled: AlignedFaces, people: int, faces: int, seed: int
+) -> HeldOut:
+    """Choose what validation uses."""
+    rng = np.random.default_rng((seed, 3))
+    numbers, counts = np.unique(labeled.person[labeled.person != NOBODY], return_counts=True)
+    chosen_people = rng.permutation(numbers[counts >= 2])[:people]
+    chosen = rng.permutation(len(unlabeled))[:faces]
+    distinct = _distinct([teacher[chosen] for teacher in unlabeled.teachers.values()], len(chosen))
+    return HeldOut(
+        people=np.flatnonzero(np.isin(labeled.person, chosen_people)),
+        faces=chosen[distinct],
+        near_faces=chosen[~distinct],
+    )
+
+
+def embed_all(
+    network: nn.Module, crops_rgb: ImageArray, positions: IntArray, batch: int = 64
+) -> FloatArray:
+    """Embed chosen crops as (n, d) float32, without gradients."""
+    device = next(network.parameters()).device
+    parts = []
+    with torch.no_grad():
+        for first in range(0, len(positions), batch):
+            crops = np.ascontiguousarray(crops_rgb[positions[first : first + batch]])
+            parts.append(network(torch.from_numpy(crops).to(device)).float().cpu().numpy())
+    return np.concatenate(parts)
+
+
+def verify(
+    people: FloatArray, person: IntArray, strangers: FloatArray, max_fmr: float
+) -> Verification:
+    """Compare all pairs.
+
+    Args:
+        people: (n, d) unit embeddings of held-out people.
+        person: (n,) who each is.
+        strangers: (m, d) unit embeddings of faces that are all different people.
+        max_fmr: rate at which the first threshold is set.
+    """
+    first, second = np.triu_indices(len(people), 1)
+    similarity = (people @ people.T)[first, second]
+    mated = person[first] == person[second]
+    others = (strangers @ strangers.T)[np.triu_indices(len(strangers), 1)]
+    tau_strangers = _quantile_from_top(others, max_fmr)
+    tau_same_source = _quantile_from_top(similarity[~mated], 10 * max_fmr)
+    return Verification(
+        tmr_strangers=float((similarity[mated] > tau_strangers).mean()),
+        tmr_same_source=float((similarity[mated] > tau_same_source).mean()),
+        mated=int(mated.sum()),
+        non_mated=len(others),
+    )
+
+
+def _quantile_from_top(values: FloatArray, share: float) -> float:
+    """The value above which at most this share lies."""
+    rank = int(share * len(values))
+    return float(-np.partition(-values, rank)[rank])
+
+
+def _distinct(teachers: list[FloatArray], count: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Drop faces, those with the most doubles first, until no two look like one person."""
+    alike = np.zeros((count, count), dtype=bool)
+    for teacher in teachers:
+        alike |= teacher @ teacher.T > _DUPLICATE_SIMILARITY
+    np.fill_diagonal(alike, False)
+    kept = np.ones(count, dtype=bool)
+    while alike.any():
+        worst = int(alike.sum(axis=1).argmax())
+        kept[worst] = False
+        alike[worst] = alike[:, worst] = False
+    return kept
