@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from datetime import datetime
+from types import TracebackType
 from typing import Protocol
+
+from typing_extensions import Self
 
 from facegate.domain.arrays import FloatArray, ImageArray
 from facegate.domain.decisions import Candidate, Threshold
@@ -149,13 +151,33 @@ class EventRepository(Protocol):
         """Newest events first."""
 
 
-class UnitOfWork(AbstractContextManager["UnitOfWork"], Protocol):
+class UnitOfWork(Protocol):
     """One transaction. Leaving it without `commit()` changes nothing."""
 
-    subjects: SubjectRepository
-    templates: TemplateRepository
-    thresholds: ThresholdRepository
-    events: EventRepository
+    @property
+    def subjects(self) -> SubjectRepository:
+        """Enrolled people."""
+
+    @property
+    def templates(self) -> TemplateRepository:
+        """Stored references."""
+
+    @property
+    def thresholds(self) -> ThresholdRepository:
+        """Tuned thresholds."""
+
+    @property
+    def events(self) -> EventRepository:
+        """The store's history."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
 
     def commit(self) -> None:
         """Make all changes durable at once."""
@@ -168,4 +190,7 @@ class Store(Protocol):
     """Opens transactions."""
 
     def transaction(self) -> UnitOfWork:
-        """A new unit of work, to be used in a with statement."""
+        """A unit of work that may write; waits for its turn among writers."""
+
+    def snapshot(self) -> UnitOfWork:
+        """A unit of work that only reads; never waits for writers."""

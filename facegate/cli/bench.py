@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,7 +24,9 @@ def bench(
     rounds: Annotated[int, typer.Option("--rounds", min=3, help="Measurements of each.")] = 60,
     peer_detectors: Annotated[
         list[Path] | None,
-        typer.Option("--peer-detector", help="ONNX face detector (n, 3, h, w) to time beside ours."),
+        typer.Option(
+            "--peer-detector", help="ONNX face detector (n, 3, h, w) to time beside ours."
+        ),
     ] = None,
     peer_embedders: Annotated[
         list[Path] | None,
@@ -50,7 +53,11 @@ def bench(
         print_json({"machine": machine, "stages": rows})
         return
     shown = table(
-        "stage", "what", "median", "quartiles", "ours to it",
+        "stage",
+        "what",
+        "median",
+        "quartiles",
+        "ours to it",
         right=["median", "quartiles", "ours to it"],
     )
     for title, timings in results.items():
@@ -88,7 +95,7 @@ def _cases(
     for size_wh in DETECTION_SIZES_WH:
         frame = cv2.resize(portrait, size_wh)
         cases: dict[str, Callable[[], object]] = {
-            "ours, whole": lambda frame=frame: gate.detector.detect(frame)
+            "ours, whole": partial(gate.detector.detect, frame)
         }
         for peer in peer_detectors:
             # A peer's network alone, on the same pixels rounded up to its grid of 32.

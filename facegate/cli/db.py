@@ -13,8 +13,8 @@ app = typer.Typer(help="See and upgrade the database.", no_args_is_help=True)
 def status(as_json: JsonOption = False) -> None:
     """Show where the database is and whether its schema is current."""
     from facegate.config import load_settings
+    from facegate.store.engine import without_password
     from facegate.store.migrate import status as schema_status
-    from facegate.store.migrate import without_password
 
     url = load_settings().url
     state = schema_status(url)

@@ -82,7 +82,7 @@ _NEXT = """[bold]Now with your own photographs[/bold]
   facegate enroll --name "Your Name" me1.jpg me2.jpg     [dim]two or three, in different light[/dim]
   facegate identify photos/ --annotate marked/           [dim]who is in these pictures?[/dim]
   facegate people list                                   [dim]who is enrolled?[/dim]
-  facegate tune people/                                  [dim]fit τ to your camera: a folder per person[/dim]"""
+  facegate tune people/                                  [dim]fit τ, a folder per person[/dim]"""
 
 
 def _print(strangers: list[Visit], known: list[Visit], tau: float) -> None:

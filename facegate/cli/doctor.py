@@ -98,7 +98,7 @@ def _data_folder(gate: FaceGate) -> Result:
 def _database(gate: FaceGate) -> Result:
     from facegate.services.health import Health
 
-    with gate.store.transaction() as work:
+    with gate.store.snapshot() as work:
         subjects = work.subjects.list()
         models = work.templates.counts_by_model()
     disabled = sum(not subject.enabled for subject in subjects)
@@ -113,7 +113,7 @@ def _database(gate: FaceGate) -> Result:
 def _index(gate: FaceGate) -> Result:
     from facegate.services.health import Health
 
-    with gate.store.transaction() as work:
+    with gate.store.snapshot() as work:
         wanted = len(work.templates.searchable_ids(gate.embedder_card.model_id))
     if len(gate.gallery) != wanted:
         return Health.FAULT, f"{len(gate.gallery)} of {wanted} templates are searched", ""

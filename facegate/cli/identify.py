@@ -37,10 +37,25 @@ class Format(str, Enum):
     CSV = "csv"
 
 
-CSV_COLUMNS = (
-    "path width height error face outcome subject similarity second_similarity threshold "
-    "score quality x1 y1 x2 y2 model"
-).split()
+CSV_COLUMNS = [
+    "path",
+    "width",
+    "height",
+    "error",
+    "face",
+    "outcome",
+    "subject",
+    "similarity",
+    "second_similarity",
+    "threshold",
+    "score",
+    "quality",
+    "x1",
+    "y1",
+    "x2",
+    "y2",
+    "model",
+]
 
 
 def identify(

@@ -21,7 +21,7 @@ def list_people(as_json: JsonOption = False) -> None:
     """Show everybody who is enrolled."""
     from facegate.bootstrap import start
 
-    with start().store.transaction() as work:
+    with start().store.snapshot() as work:
         subjects = work.subjects.list()
     if as_json:
         print_json([_subject_dict(subject) for subject in subjects])
@@ -42,7 +42,7 @@ def show(name: Name, as_json: JsonOption = False) -> None:
     """Show one person with all templates."""
     from facegate.bootstrap import start
 
-    with start().store.transaction() as work:
+    with start().store.snapshot() as work:
         subject = work.subjects.by_name(name)
         templates = work.templates.of_subject(subject.subject_id)
     if as_json:
@@ -109,7 +109,7 @@ def remove(
     from facegate.bootstrap import start
 
     gate = start()
-    with gate.store.transaction() as work:
+    with gate.store.snapshot() as work:
         subject = work.subjects.by_name(name)
     if not yes:
         count = subject.template_count

@@ -1,4 +1,4 @@
-"""Fair timing: everything is measured in turns within one run, so that all meet the same machine."""
+"""Fair timing: all is measured in turns within one run, so that all meet the same machine."""
 
 from __future__ import annotations
 

@@ -22,6 +22,9 @@ VALUES = 15
 """The network's contract; see `facegate.models.yolo`, whose decoding is repeated here without
 torch (a test holds both together)."""
 
+MAX_CANDIDATES = 1000
+"""Boxes that suppression looks at, the surest."""
+
 
 @dataclass(frozen=True, slots=True)
 class DetectorSettings:
@@ -60,7 +63,7 @@ class OnnxFaceDetector:
             and inputs[0].type == "tensor(uint8)"
             and len(inputs[0].shape) == 4
             and len(outputs[0].shape) == 3
-            and outputs[0].shape[2] in {VALUES, "values"}
+            and outputs[0].shape[2] == VALUES
         )
         if not fits:
             raise ModelError(
@@ -98,6 +101,9 @@ class OnnxFaceDetector:
         settings = self._settings
         looks = [self._look(frame_bgr, scale) for scale in self._scales(frame_bgr)]
         boxes, landmarks, scores = (np.concatenate(part) for part in zip(*looks, strict=True))
+        # Suppression grows with the square; no picture has this many faces, but noise might.
+        surest = np.argsort(-scores, kind="stable")[:MAX_CANDIDATES]
+        boxes, landmarks, scores = boxes[surest], landmarks[surest], scores[surest]
         kept = non_max_suppression(boxes, scores, settings.iou_threshold)
         kept = kept[(boxes[kept, 2:] - boxes[kept, :2]).min(axis=1) >= settings.min_face_px]
         kept = kept[: settings.max_faces]
@@ -134,9 +140,11 @@ class OnnxFaceDetector:
             [max(1, round(width * scale)) / width, max(1, round(height * scale)) / height],
             dtype=np.float32,
         )
-        boxes = (boxes[finite] - border_px) / np.tile(ratio_xy, 2)
-        landmarks = (landmarks[finite] - border_px) / ratio_xy
-        return boxes, landmarks, scores[finite]
+        return (
+            ((boxes[finite] - border_px) / np.tile(ratio_xy, 2)).astype(np.float32),
+            ((landmarks[finite] - border_px) / ratio_xy).astype(np.float32),
+            scores[finite],
+        )
 
 
 @lru_cache(maxsize=16)
@@ -144,10 +152,13 @@ def cell_grid(height: int, width: int) -> tuple[FloatArray, FloatArray]:
     """Where the cells of all grids are: (cells, 2) centers in pixels and (cells,) strides."""
     centers, strides = [], []
     for stride in STRIDES:
-        y, x = np.mgrid[0 : height // stride, 0 : width // stride].astype(np.float32)
+        y, x = np.indices((height // stride, width // stride), dtype=np.float32)
         centers.append((np.stack([x.ravel(), y.ravel()], axis=1) + 0.5) * stride)
         strides.append(np.full(x.size, stride, dtype=np.float32))
-    grid = np.concatenate(centers).astype(np.float32), np.concatenate(strides)
+    grid: tuple[FloatArray, FloatArray] = (
+        np.concatenate(centers).astype(np.float32),
+        np.concatenate(strides),
+    )
     for part in grid:  # shared between calls
         part.setflags(write=False)
     return grid
@@ -160,11 +171,11 @@ def decode(
 
     Pixels are those of the network's input. See `facegate.models.yolo.decode`.
     """
-    scores = 1.0 / (1.0 + np.exp(-cells[:, 0]))
+    scores: FloatArray = 1.0 / (1.0 + np.exp(-cells[:, 0]))
     stride = strides[:, None]
     middles = centers_xy + cells[:, 1:3] * stride
     halves = np.exp(np.clip(cells[:, 3:5], -4.0, 5.0)) * stride / 2
-    boxes = np.concatenate([middles - halves, middles + halves], axis=1)
+    boxes = np.concatenate([middles - halves, middles + halves], axis=1).astype(np.float32)
     landmarks = centers_xy[:, None, :] + cells[:, 5:].reshape(-1, 5, 2) * stride[:, :, None]
     return scores, boxes, landmarks
 

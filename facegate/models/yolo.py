@@ -165,7 +165,7 @@ def decode(raw: Tensor, centers_xy: Tensor, strides: Tensor) -> tuple[Tensor, Te
     # Beyond e^5 strides no face fits the picture; the limit keeps early training finite.
     half = torch.exp(raw[..., 3:5].clamp(-4.0, 5.0)) * stride / 2
     boxes = torch.cat([center - half, center + half], dim=-1)
-    offsets = raw[..., 5:].unflatten(-1, (5, 2))
+    offsets = raw[..., 5:].reshape(*raw.shape[:-1], 5, 2)
     landmarks = centers_xy[:, None, :] + offsets * strides[:, None, None]
     return raw[..., 0], boxes, landmarks
 

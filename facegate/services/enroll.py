@@ -221,7 +221,7 @@ class Enroller:
             work.commit()
 
     def _is_stored(self, name: str, source_sha256: str) -> bool:
-        with self._store.transaction() as work:
+        with self._store.snapshot() as work:
             subject = work.subjects.find(name)
             return subject is not None and work.templates.has_source(
                 subject.subject_id, source_sha256, self._reader.model_id
@@ -233,7 +233,7 @@ class Enroller:
         """The most alike person of another name, enabled, disabled or accepted in a dry run."""
         self._gallery.refresh()
         (found,) = self._gallery.search(reading.embedding[np.newaxis], self._reader.model_id)
-        with self._store.transaction() as work:
+        with self._store.snapshot() as work:
             names = work.subjects.names([candidate.subject_id for candidate in found])
         best = known.best_other(name, reading.embedding)
         for candidate in found:
@@ -245,7 +245,7 @@ class Enroller:
     def _disabled_people(self) -> _Known:
         """Disabled people are not searched at the door, but may not enroll under a new name."""
         known = _Known()
-        with self._store.transaction() as work:
+        with self._store.snapshot() as work:
             for subject in work.subjects.list():
                 if subject.enabled:
                     continue

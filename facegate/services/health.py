@@ -39,7 +39,6 @@ class Finding:
         return {**asdict(self), "health": self.health.value}
 
 
-
 def examine(checks: dict[str, Callable[[], tuple[Health, str, str]]]) -> list[Finding]:
     """Run checks one after the other; one that breaks becomes a fault and ends nothing.
 

@@ -144,7 +144,7 @@ class Identifier:
         wanted = {decision.subject_id for decision in decisions} - {None}
         if not wanted:
             return {}
-        with self._store.transaction() as work:
+        with self._store.snapshot() as work:
             return work.subjects.names([number for number in wanted if number is not None])
 
 

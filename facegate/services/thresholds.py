@@ -13,7 +13,7 @@ from facegate.ports import Store
 
 def current_threshold(store: Store, model_id: str, shipped: Threshold) -> Threshold:
     """The newest tuned threshold of a model, else the one that ships with it."""
-    with store.transaction() as work:
+    with store.snapshot() as work:
         return work.thresholds.current(model_id) or shipped
 
 

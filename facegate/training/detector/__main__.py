@@ -36,8 +36,9 @@ def prepare(
 ) -> None:
     """Label and decode all pictures once."""
     from facegate.training.detector import data
+    from facegate.training.detector.teacher import YuNetTeacher
 
-    teach = data.YuNetTeacher(teacher)
+    teach = YuNetTeacher(teacher)
     chosen: list[Path] = []
     for folder in portraits:
         files = sorted(folder.glob("*.jpg"))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from facegate.domain.arrays import FloatArray, ImageArray
 from facegate.training.detector.data import PreparedSamples, Sample
@@ -114,7 +116,11 @@ class CanvasMaker:
         return Canvas(frame, np.concatenate(boxes), np.concatenate(landmarks))
 
     def _warp(
-        self, sample: Sample, focus_xy: FloatArray, scale: float, random: np.random.Generator
+        self,
+        sample: Sample,
+        focus_xy: npt.NDArray[np.floating[Any]],
+        scale: float,
+        random: np.random.Generator,
     ) -> Canvas:
         """Turn, scale and maybe mirror a sample about a point that lands near the middle."""
         side = self._side
@@ -123,7 +129,8 @@ class CanvasMaker:
         linear = scale * np.array(
             [[np.cos(radians), -np.sin(radians)], [np.sin(radians), np.cos(radians)]]
         )
-        linear[:, 1] *= random.uniform(0.9, 1.1)
+        stretch = random.uniform(0.9, 1.1)
+        linear[:, 1] *= stretch
         mirror = random.random() < 0.5
         if mirror:
             linear[0] *= -1
@@ -136,7 +143,9 @@ class CanvasMaker:
             fill = cv2.BORDER_REPLICATE  # a reflection would show faces without labels
         if sample.is_scene:
             fill = cv2.BORDER_CONSTANT
-        color = tuple(int(v) for v in random.integers(0, 256, 3)) if random.random() < 0.5 else 0
+        color = [0, 0, 0]
+        if random.random() < 0.5:
+            color = random.integers(0, 256, 3).tolist()
         source = np.ascontiguousarray(sample.frame_bgr)
         if scale < 0.5:  # without this, strong shrinking makes grain that no camera makes
             factor = 2.0 * scale
@@ -149,7 +158,8 @@ class CanvasMaker:
             source = np.asarray(cv2.resize(source, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
         frame = cv2.warpAffine(source, matrix, (side, side), borderMode=fill, borderValue=color)
         centers = (sample.bboxes_xyxy[:, :2] + sample.bboxes_xyxy[:, 2:]) / 2
-        halves = (sample.bboxes_xyxy[:, 2:] - sample.bboxes_xyxy[:, :2]) / 2 * np.float32(scale)
+        halves = (sample.bboxes_xyxy[:, 2:] - sample.bboxes_xyxy[:, :2]) / 2
+        halves = halves * np.array([scale, scale * stretch], np.float32)
         centers = centers @ linear.T.astype(np.float32) + shift.astype(np.float32)
         boxes = np.concatenate([centers - halves, centers + halves], axis=1)
         landmarks = sample.landmarks_xy @ linear.T.astype(np.float32) + shift.astype(np.float32)
@@ -163,7 +173,7 @@ class CanvasMaker:
         )
 
 
-def _center_inside(boxes: FloatArray, area: tuple[int, int, int, int]) -> np.ndarray:
+def _center_inside(boxes: FloatArray, area: tuple[int, int, int, int]) -> npt.NDArray[np.bool_]:
     centers = (boxes[:, :2] + boxes[:, 2:]) / 2
     x1, y1, x2, y2 = area
     return (

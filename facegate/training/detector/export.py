@@ -14,7 +14,7 @@ import torch
 from onnx import numpy_helper
 
 from facegate.errors import ModelError
-from facegate.models.yolo import ExportedYolo, YoloFace
+from facegate.models.yolo import VALUES, ExportedYolo, YoloFace
 
 INPUT_NAME, OUTPUT_NAME = "frames_bgr", "cells"
 OPSET = 17
@@ -45,6 +45,8 @@ def export_onnx(network: YoloFace, path: Path) -> None:
     model = onnx.load(path)
     for node in model.graph.node:
         node.doc_string = ""  # holds source lines and paths of the machine
+    # The exporter gives this one a made-up name.
+    model.graph.output[0].type.tensor_type.shape.dim[2].dim_value = VALUES
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
 

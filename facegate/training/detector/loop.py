@@ -68,7 +68,8 @@ class Trainer:
     def __post_init__(self) -> None:
         torch.manual_seed(self.recipe.seed)
         # Depthwise convolutions train twice as fast in this layout on a CPU.
-        self.network = YoloFace().to(self.device, memory_format=torch.channels_last)
+        self.network = YoloFace().to(self.device)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).eval()
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), weight_decay=self.recipe.weight_decay
@@ -105,18 +106,17 @@ class Trainer:
         centers, strides = (part.to(self.device) for part in cell_grid(*[recipe.side_px] * 2))
         self.network.train()
         sums: dict[str, float] = {}
-        steps, began, saved = 0, time.monotonic(), time.monotonic()
-        for batch in self._batches(maker):
+        began = saved = time.monotonic()
+        for steps, batch in enumerate(self._batches(maker), start=1):
             for group in self.optimizer.param_groups:
                 group["lr"] = recipe.rate_at(self.seen)
             losses = batch_losses(self.network, batch, centers, strides, recipe)
             self.optimizer.zero_grad(set_to_none=True)
-            losses["total"].backward()
+            losses["total"].backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
             self.optimizer.step()
             self._update_average()
             self.seen += len(batch)
-            steps += 1
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + float(value.detach())
             if steps % LOG_STEPS == 0:

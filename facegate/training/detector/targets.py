@@ -9,12 +9,13 @@ from torch import Tensor
 
 from facegate.models.yolo import STRIDES
 
-SIZE_RANGES_PX = ((0.0, 44.0), (32.0, 120.0), (84.0, 1e9))
-"""Longer sides of the faces that each grid answers for; neighbors share what lies between."""
+SIZE_RANGES_PX = ((0.0, 64.0), (48.0, 170.0), (130.0, 1e9))
+"""Longer sides of the faces that each grid answers for; neighbors share what lies between. A face
+spans 4 to 10 cells of its grid: on coarser ones landmarks come out less exact."""
 
 CENTER_RADIUS = 1.0
 """Cells whose center is at most this many strides (along either axis) from the face's center
-answer for it, beside the one that holds it; more teachers for each face (FCOS's center sampling)."""
+answer for it, beside the one that holds it: more teachers for each face (as FCOS does)."""
 
 IGNORED_BELOW_PX = 9.0
 """Smaller faces are neither taught nor punished: they cannot be told from texture."""

@@ -110,9 +110,9 @@ class EmbedderTraining:
         """Train to the recipe's last step; call again after an interruption."""
         saved_at = time.monotonic()
         sums: dict[str, float] = {}
-        started, counted = time.monotonic(), 0
         if self.step == 0:
             self._validate()
+        started, counted = time.monotonic(), 0
         while self.step < self._recipe.optimizer.steps:
             for name, value in self._one_step().items():
                 sums[name] = sums.get(name, 0.0) + value

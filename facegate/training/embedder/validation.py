@@ -109,7 +109,7 @@ def verify(
 
 def _quantile_from_top(values: FloatArray, share: float) -> float:
     """The value above which at most this share lies."""
-    rank = int(share * len(values))
+    rank = min(int(share * len(values)), len(values) - 1)
     return float(-np.partition(-values, rank)[rank])
 
 

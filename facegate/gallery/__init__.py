@@ -1,0 +1,1 @@
+"""The search index over the enrolled templates. The one home of faiss."""

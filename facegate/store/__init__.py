@@ -1,0 +1,1 @@
+"""The database: tables, transactions, migrations. The one home of sqlalchemy and alembic."""

@@ -1,0 +1,149 @@
+"""The tables. What is here must equal what the migrations build; a test compares them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    TypeDecorator,
+    UniqueConstraint,
+    true,
+)
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Every constraint has a name, so that every migration can find it again."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC, also where the database keeps no time zone (SQLite)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(
+        self,
+        value: datetime | None,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> datetime | None:
+        """Refuse moments without a time zone; store the others in UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment needs a time zone")
+        return value.astimezone(timezone.utc)
+
+    def process_result_value(
+        self,
+        value: Any,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> datetime | None:
+        """Give the time zone back."""
+        if value is None:
+            return None
+        moment: datetime = value
+        return (
+            moment.replace(tzinfo=timezone.utc)
+            if moment.tzinfo is None
+            else moment.astimezone(timezone.utc)
+        )
+
+
+metadata = MetaData(naming_convention=NAMING)
+
+subjects = Table(
+    "subjects",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("enabled", Boolean, nullable=False, server_default=true()),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("name"),
+    CheckConstraint("length(name) > 0", name="name_given"),
+    sqlite_autoincrement=True,  # a number is never given twice
+)
+
+templates = Table(
+    "templates",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("subject_id", ForeignKey("subjects.id", ondelete="CASCADE"), nullable=False),
+    Column("model_id", String(120), nullable=False),
+    Column("embedding", LargeBinary, nullable=False),  # little-endian float32, unit length
+    Column("quality", Float, nullable=False),
+    Column("source", String(500), nullable=False),
+    Column("source_sha256", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("subject_id", "model_id", "source_sha256"),
+    CheckConstraint("quality >= 0 AND quality <= 1", name="quality_is_fraction"),
+    Index(None, "model_id"),
+    sqlite_autoincrement=True,
+)
+
+thresholds = Table(
+    "thresholds",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("model_id", String(120), nullable=False),
+    Column("tau", Float, nullable=False),
+    Column("margin", Float, nullable=False),
+    Column("method", String(40), nullable=False),
+    Column("f1", Float, nullable=True),
+    *(
+        Column(f"{rate}_{part}", kind, nullable=False)
+        for rate in ("fmr", "fnmr")
+        for part, kind in (
+            ("errors", Integer),
+            ("trials", Integer),
+            ("low", Float),
+            ("high", Float),
+        )
+    ),
+    Column("data", String(500), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    CheckConstraint("tau >= -1 AND tau <= 1", name="tau_is_cosine"),
+    CheckConstraint("margin >= 0 AND margin <= 2", name="margin_is_distance"),
+    Index(None, "model_id"),
+    sqlite_autoincrement=True,
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("subject_name", String(200), nullable=False),
+    Column("detail", String(500), nullable=False),
+    Index(None, "at"),
+    sqlite_autoincrement=True,
+)
+
+gallery_state = Table(
+    "gallery_state",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("store_id", String(32), nullable=False),
+    Column("revision", Integer, nullable=False),
+    CheckConstraint("id = 1", name="single_row"),
+)
+"""One row: the store's own id, and a number that grows with every change to what is searched."""
