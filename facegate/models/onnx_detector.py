@@ -171,12 +171,13 @@ def decode(
 
     Pixels are those of the network's input. See `facegate.models.yolo.decode`.
     """
-    scores: FloatArray = 1.0 / (1.0 + np.exp(-cells[:, 0]))
+    scores = (1.0 / (1.0 + np.exp(-cells[:, 0]))).astype(np.float32)
     stride = strides[:, None]
     middles = centers_xy + cells[:, 1:3] * stride
     halves = np.exp(np.clip(cells[:, 3:5], -4.0, 5.0)) * stride / 2
     boxes = np.concatenate([middles - halves, middles + halves], axis=1).astype(np.float32)
-    landmarks = centers_xy[:, None, :] + cells[:, 5:].reshape(-1, 5, 2) * stride[:, :, None]
+    offsets = cells[:, 5:].reshape(-1, 5, 2)
+    landmarks = (centers_xy[:, None, :] + offsets * stride[:, :, None]).astype(np.float32)
     return scores, boxes, landmarks
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from facegate.errors import ModelError
@@ -22,9 +23,12 @@ def open_session(weights: bytes, threads: int) -> InferenceSession:
     Raises:
         ModelError: these bytes are not a network that can run here.
     """
+    # Newer onnxruntime builds report to their maker over the network, and make a device id in the
+    # home folder as soon as they are imported; a gate talks to nobody. Its own switch
+    # (`disable_telemetry_events`) comes too late: the import has happened by then.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
-    onnxruntime.disable_telemetry_events()
     onnxruntime.set_default_logger_severity(_SEVERITY_ERROR)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
