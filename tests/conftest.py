@@ -1,0 +1,46 @@
+"""Fixtures that all tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test may see or touch the settings and data of whoever runs it."""
+    for name in list(os.environ):
+        if name.startswith("FACEGATE_") and not name.startswith("FACEGATE_TEST_"):
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(home))
+    monkeypatch.setenv("FACEGATE_DATA_DIR", str(tmp_path / "data"))
+
+
+@pytest.fixture
+def portrait_paths() -> dict[str, Path]:
+    """Public-domain portraits that installed packages carry."""
+    from facegate.services.demo import COLLINS, HOPPER
+
+    return {"collins": COLLINS.path(), "hopper": HOPPER.path()}
+
+
+@pytest.fixture(scope="session")
+def lfw_mini(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The pack of 407 LFW photographs: a folder per person."""
+    import tarfile
+
+    pack = SHARED / "data" / "lfw_mini.tar"
+    if not pack.is_file():
+        pytest.skip("the pack lfw_mini.tar is not beside this checkout")
+    folder = tmp_path_factory.mktemp("lfw_mini")
+    with tarfile.open(pack) as archive:
+        archive.extractall(folder, filter="data")
+    yield folder / "lfw_mini"
