@@ -77,6 +77,9 @@ def decode_image(data: bytes, path: Path) -> LoadedImage:
 
     if not data:
         raise UnreadableImage(path, "empty", "the file is empty.")
+    # Pillow's own limit would refuse large JPEG files that can be decoded at a fraction; MAX_PIXELS
+    # takes its place, and is checked before any pixel is decoded.
+    Image.MAX_IMAGE_PIXELS = None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata is no reason to refuse a picture
