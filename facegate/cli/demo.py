@@ -15,12 +15,14 @@ from facegate.cli.output import (
     console,
     plain,
     print_json,
+    remark,
     table,
     write_atomically,
 )
 
 if TYPE_CHECKING:
     from facegate.services.demo import Visit
+    from facegate.services.enroll import EnrollmentRow
 
 
 def demo(
@@ -40,9 +42,9 @@ def demo(
     with tempfile.TemporaryDirectory(prefix="facegate-demo-") as folder:
         gate = start(data_dir=Path(folder), database_url="")
         enroller, identifier = gate.enroller(), gate.identifier()
-        enroll_portrait(enroller, COLLINS)
+        _must_be_accepted(enroll_portrait(enroller, COLLINS))
         strangers = list(visits(identifier, HOPPER, enrolled=False))
-        enroll_portrait(enroller, HOPPER)
+        _must_be_accepted(enroll_portrait(enroller, HOPPER))
         known = [
             visit
             for portrait in (COLLINS, HOPPER)
@@ -76,6 +78,11 @@ def demo(
         console().print(_NEXT)
     if right < len(everything):
         raise typer.Exit(EXIT_PARTLY)
+
+
+def _must_be_accepted(row: EnrollmentRow) -> None:
+    if row.message:
+        remark(f"{row.name}'s portrait: {row.message}.")
 
 
 _NEXT = """[bold]Now with your own photographs[/bold]

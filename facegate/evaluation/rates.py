@@ -68,9 +68,11 @@ def threshold_at_fmr(non_mated: FloatArray, max_fmr: float) -> float:
     needed = math.ceil(1 / max_fmr - 1e-9)
     if len(non_mated) < needed:
         raise TooFewComparisons(have=len(non_mated), need=needed)
-    descending = np.sort(np.asarray(non_mated, np.float64))[::-1]
+    descending = np.sort(non_mated)[::-1]
     allowed = math.floor(max_fmr * len(descending) + 1e-9)
-    return float(np.nextafter(descending[allowed], np.inf))
+    # The next number of the sample's own kind: a finer one would be rounded back in a comparison.
+    above = np.asarray(np.inf, dtype=descending.dtype)
+    return float(np.nextafter(descending[allowed], above))
 
 
 def tmr_at_fmr(mated: FloatArray, non_mated: FloatArray, max_fmr: float) -> Rate:

@@ -14,9 +14,7 @@ def write_toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> No
     monkeypatch.setenv("FACEGATE_CONFIG", str(file))
 
 
-def test_environment_wins_over_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_toml(tmp_path, monkeypatch, "threads = 3\n[detector]\nmin_face_px = 40\n")
     assert load_settings().threads == 3
     assert load_settings().detector.min_face_px == 40

@@ -81,9 +81,7 @@ def test_imports_point_one_way(file: Path) -> None:
 
 def loaded_after(code: str) -> set[str]:
     script = f"{code}\nimport sys, json; print('\\n' + json.dumps(sorted(sys.modules)))"
-    ran = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return set(json.loads(ran.stdout.splitlines()[-1]))
 
 

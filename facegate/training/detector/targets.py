@@ -38,7 +38,7 @@ def assign(boxes: Tensor, centers_xy: Tensor, strides: Tensor) -> Targets:
     """Assign faces to cells.
 
     The cell of the fitting grid that holds the face's center always answers for it (of two faces
-    in one cell, the smaller); the cells around help.
+    in one cell, the one whose center is nearer to the cell's); the cells around help.
 
     Args:
         boxes: (n, 4) pixels.

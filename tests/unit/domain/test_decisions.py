@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import math
 
+from fakes import threshold
 from hypothesis import given
 from hypothesis import strategies as st
 
 from facegate.domain.decisions import Candidate, Outcome, decide
 from facegate.domain.quality import Flaw
-from fakes import threshold
 
 
 def candidates(*similarities: float) -> list[Candidate]:

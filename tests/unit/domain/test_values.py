@@ -4,13 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
+from fakes import ANY_QUALITY, NOW
 
 from facegate.domain.arrays import locked, locked_unit
 from facegate.domain.faces import DetectedFace
 from facegate.domain.people import MAX_NAME_LENGTH, Template, clean_name
 from facegate.domain.quality import FaceQuality, Flaw, QualityRules
 from facegate.errors import InputError, ShapeError
-from fakes import ANY_QUALITY, NOW
 
 
 def test_locked_arrays_are_copies_that_cannot_change() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes import MODEL, NOW
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,6 @@ from facegate.domain.people import Template
 from facegate.errors import EmbeddingSpaceMismatch, ShapeError
 from facegate.gallery.faiss_gallery import FaissGallery
 from facegate.store.unit_of_work import SqlStore
-from fakes import MODEL, NOW
 
 
 def unit(vector: np.ndarray) -> np.ndarray:
@@ -64,7 +64,9 @@ def test_search_equals_a_plain_loop_over_subjects(
     for probe, found in zip(probes, gallery.search(probes, MODEL, top_k), strict=True):
         expected = plain_search(people, probe, top_k)
         assert [one.subject_id for one in found] == [subject for _, subject in expected]
-        assert [one.similarity for one in found] == pytest.approx([v for v, _ in expected], abs=1e-5)
+        assert [one.similarity for one in found] == pytest.approx(
+            [v for v, _ in expected], abs=1e-5
+        )
 
 
 def test_somebody_with_many_templates_does_not_hide_the_second_person(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes import MODEL, NOW, embedding, threshold
 
 from facegate.domain.people import Template
 from facegate.errors import (
@@ -26,7 +27,6 @@ from facegate.errors import (
 )
 from facegate.store import engine, migrate
 from facegate.store.unit_of_work import SqlStore
-from fakes import MODEL, NOW, embedding, threshold
 
 
 def template(person: int = 0, source: str = "a", model: str = MODEL) -> Template:
@@ -405,7 +405,8 @@ from facegate.domain.people import Template
 with SqlStore({url!r}).transaction() as work:
     ana = work.subjects.add("Ana", NOW)
     for n in range(300):
-        work.templates.add(ana.subject_id, Template(0, 0, embedding(0), MODEL, .5, "a", str(n), NOW))
+        one = Template(0, 0, embedding(0), MODEL, .5, "a", str(n), NOW)
+        work.templates.add(ana.subject_id, one)
     print("half way", flush=True)
     time.sleep(60)
     work.commit()

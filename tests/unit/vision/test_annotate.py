@@ -25,7 +25,8 @@ def opened(data: bytes) -> Image.Image:
 
 @pytest.mark.parametrize("label", ["Ana 0.71", "Zoë Łukasz 李", "", "x" * 200])
 @pytest.mark.parametrize(
-    "box", [(30, 30, 70, 70), (-20, -20, 20, 20), (90, 90, 140, 140), (50, 50, 50, 50), (9, 8, 2, 1)]
+    "box",
+    [(30, 30, 70, 70), (-20, -20, 20, 20), (90, 90, 140, 140), (50, 50, 50, 50), (9, 8, 2, 1)],
 )
 def test_marks_are_drawn_wherever_they_are(label: str, box: tuple[float, ...]) -> None:
     frame = np.full((100, 100, 3), 128, np.uint8)

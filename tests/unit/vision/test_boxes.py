@@ -8,7 +8,9 @@ from hypothesis.extra.numpy import arrays
 
 from facegate.vision.boxes import iou_matrix, letterbox, non_max_suppression
 
-corners = arrays(np.float32, st.tuples(st.integers(0, 12), st.just(4)), elements=st.floats(0, 50, width=32))
+corners = arrays(
+    np.float32, st.tuples(st.integers(0, 12), st.just(4)), elements=st.floats(0, 50, width=32)
+)
 
 
 def boxes_from(values: np.ndarray) -> np.ndarray:

@@ -44,7 +44,7 @@ def test_landmarks_on_one_point_are_no_pose_to_trust() -> None:
     assert head_pose_deg(np.full((5, 2), 7, np.float32)) == (90, 90, 90)
 
 
-def quality_of(crop: np.ndarray, size: float = 120.0):  # noqa: ANN201
+def quality_of(crop: np.ndarray, size: float = 120.0):
     face = DetectedFace([0, 0, size, size], TEMPLATE_112, 0.9)
     return measure_quality(face, crop)
 

@@ -1,0 +1,156 @@
+"""The shipped detector: torch and onnxruntime must say the same, and real faces must be found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from facegate.bootstrap import models_folder, start
+from facegate.errors import ModelError, ShapeError
+from facegate.models import onnx_detector, yolo
+from facegate.models.onnx_detector import DetectorSettings, OnnxFaceDetector
+from facegate.models.registry import Task, choose_card, read_cards
+from facegate.models.runtime import open_session
+from facegate.training.detector.export import export_onnx, read_onnx
+from facegate.vision import alter
+from facegate.vision.images import load_image
+
+
+@pytest.fixture(scope="module")
+def weights() -> Path:
+    return choose_card(read_cards(models_folder()), Task.DETECTION).path
+
+
+@pytest.fixture
+def detector() -> OnnxFaceDetector:
+    return start().detector
+
+
+@pytest.fixture
+def collins(portrait_paths: dict[str, Path]) -> np.ndarray:
+    return load_image(portrait_paths["collins"]).frame_bgr
+
+
+def test_torch_and_onnxruntime_agree_on_a_real_face(weights: Path, collins: np.ndarray) -> None:
+    frame = np.ascontiguousarray(collins[:320, 96:416])
+    with torch.no_grad():
+        expected = yolo.ExportedYolo(read_onnx(weights))(torch.from_numpy(frame[None])).numpy()
+    session = open_session(weights.read_bytes(), 1)
+    (found,) = session.run(None, {session.get_inputs()[0].name: frame[None]})
+    assert found == pytest.approx(expected, abs=2e-3)
+
+
+def test_both_decodings_agree() -> None:
+    random = np.random.default_rng(0)
+    centers, strides = yolo.cell_grid(64, 96)
+    our_centers, our_strides = onnx_detector.cell_grid(64, 96)
+    assert np.array_equal(centers.numpy(), our_centers)
+    assert np.array_equal(strides.numpy(), our_strides)
+    raw = random.normal(0, 1, (len(strides), 15)).astype(np.float32)
+    logits, boxes, landmarks = yolo.decode(torch.from_numpy(raw), centers, strides)
+    scores, our_boxes, our_landmarks = onnx_detector.decode(raw, our_centers, our_strides)
+    assert scores == pytest.approx(torch.sigmoid(logits).numpy(), abs=1e-6)
+    assert our_boxes == pytest.approx(boxes.numpy(), abs=1e-3)
+    assert our_landmarks == pytest.approx(landmarks.numpy(), abs=1e-3)
+
+
+def test_a_fresh_export_can_be_run(tmp_path: Path) -> None:
+    export_onnx(yolo.YoloFace(), tmp_path / "x.onnx")
+    session = open_session((tmp_path / "x.onnx").read_bytes(), 1)
+    assert OnnxFaceDetector(session, DetectorSettings(), "x").detect(
+        np.zeros((70, 50, 3), np.uint8)
+    ) == []  # fmt: skip
+
+
+def test_another_network_is_refused() -> None:
+    card = choose_card(read_cards(models_folder()), Task.EMBEDDING)
+    with pytest.raises(ModelError, match="not a face detector"):
+        OnnxFaceDetector(open_session(card.read_weights(), 1), DetectorSettings(), "x")
+
+
+@pytest.mark.parametrize("who", ["collins", "hopper"])
+@pytest.mark.parametrize("scale", [0.3, 0.6, 1.0, 2.5])
+def test_a_portrait_has_one_face_at_every_size(
+    detector: OnnxFaceDetector, portrait_paths: dict[str, Path], who: str, scale: float
+) -> None:
+    frame = alter.shrunk(load_image(portrait_paths[who]).frame_bgr, scale)
+    faces = detector.detect(frame)
+    assert len(faces) == 1
+    left_eye, right_eye, nose, left_mouth, right_mouth = faces[0].landmarks_xy
+    assert left_eye[0] < nose[0] < right_eye[0]
+    assert left_mouth[0] < right_mouth[0]
+    assert max(left_eye[1], right_eye[1]) < nose[1] < min(left_mouth[1], right_mouth[1])
+    x1, y1, x2, y2 = faces[0].bbox_xyxy
+    assert ((faces[0].landmarks_xy > (x1, y1)) & (faces[0].landmarks_xy < (x2, y2))).all()
+
+
+def test_a_face_that_fills_the_picture_is_found(
+    detector: OnnxFaceDetector, collins: np.ndarray
+) -> None:
+    x1, y1, x2, y2 = detector.detect(collins)[0].bbox_xyxy.astype(int)
+    near = alter.shrunk(np.ascontiguousarray(collins[y1 - 8 : y2 + 8, x1 - 8 : x2 + 8]), 12.0)
+    face = detector.detect(near)[0]
+    assert face.size_px > 0.6 * near.shape[1]
+
+
+def test_landmarks_follow_when_the_picture_is_shifted(
+    detector: OnnxFaceDetector, collins: np.ndarray
+) -> None:
+    whole = detector.detect(collins)[0]
+    moved = detector.detect(np.ascontiguousarray(collins[13:, 21:]))[0]
+    eyes_px = np.linalg.norm(whole.landmarks_xy[0] - whole.landmarks_xy[1])
+    shift = np.linalg.norm(whole.landmarks_xy - (21, 13) - moved.landmarks_xy, axis=1)
+    assert shift.max() < 0.15 * eyes_px
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 500), (500, 3), (31, 33)])
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_pictures_without_a_face_have_none(
+    detector: OnnxFaceDetector, shape: tuple[int, int], value: int
+) -> None:
+    assert detector.detect(np.full((*shape, 3), value, np.uint8)) == []
+
+
+def test_noise_has_no_face(detector: OnnxFaceDetector) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (400, 600, 3), np.uint8)
+    assert detector.detect(noise) == []
+
+
+def test_frames_that_are_none_are_refused(detector: OnnxFaceDetector) -> None:
+    for bad in (np.zeros((50, 50), np.uint8), np.zeros((50, 50, 4), np.uint8), np.zeros((9, 9, 3))):
+        with pytest.raises(ShapeError):
+            detector.detect(bad)
+    assert detector.detect(np.zeros((0, 10, 3), np.uint8)) == []
+
+
+def test_a_network_that_says_nan_finds_nothing() -> None:
+    class Broken:
+        """A session whose every value is not a number."""
+
+        def __init__(self) -> None:
+            real = start().detector._session
+            self.get_inputs, self.get_outputs = real.get_inputs, real.get_outputs
+
+        def run(self, _: object, feed: dict) -> list[np.ndarray]:
+            (frames,) = feed.values()
+            cells = len(onnx_detector.cell_grid(*frames.shape[1:3])[1])
+            return [np.full((1, cells, 15), np.nan, np.float32)]
+
+    detector = OnnxFaceDetector(Broken(), DetectorSettings(), "x")
+    assert detector.detect(np.zeros((100, 100, 3), np.uint8)) == []
+
+
+def test_limits_are_kept(collins: np.ndarray) -> None:
+    gate = start()
+    session = open_session(gate.detector_card.read_weights(), 1)
+    everything = OnnxFaceDetector(
+        session, DetectorSettings(score_threshold=0.001, min_face_px=1, max_faces=3), "x"
+    ).detect(collins)
+    assert len(everything) == 3
+    areas = [float(np.prod(face.bbox_xyxy[2:] - face.bbox_xyxy[:2])) for face in everything]
+    assert areas == sorted(areas, reverse=True)
+    large = OnnxFaceDetector(session, DetectorSettings(min_face_px=300), "x")
+    assert large.detect(collins) == []
