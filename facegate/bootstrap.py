@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from facegate.gallery.faiss_gallery import FaissGallery
     from facegate.models.onnx_detector import OnnxFaceDetector
     from facegate.models.onnx_embedder import OnnxEmbedder
+    from facegate.models.onnx_landmarker import OnnxLandmarker
     from facegate.services.enroll import Enroller
     from facegate.services.identify import Identifier
     from facegate.services.reading import FaceReader
@@ -80,7 +81,18 @@ class FaceGate:
                 max_faces=wanted.max_faces,
             ),
             self.detector_card.model_id,
+            self.landmarker,
         )
+
+    @cached_property
+    def landmarker(self) -> OnnxLandmarker:
+        """Our landmark network, which refines what the detector found."""
+        from facegate.models.onnx_landmarker import OnnxLandmarker
+        from facegate.models.runtime import open_session
+
+        card = choose_card(self.cards, Task.LANDMARKS)
+        session = open_session(card.read_weights(), self.settings.thread_count)
+        return OnnxLandmarker(session, card.model_id)
 
     @cached_property
     def embedder(self) -> OnnxEmbedder:

@@ -55,8 +55,13 @@ class MobileFaceNet(nn.Module):
         head: 1x1 convolution to 512 channels.
         pool: 7x7 depthwise convolution; weighs each place of the face by itself.
         embedding: 1x1 convolution to EMBEDDING_DIM.
+
+    Attributes:
+        sees_mirrored: also encode the mirrored crop and give the mean direction of both. Twice the
+            work, and the small accidents of one view cancel. Off in training.
     """
 
+    sees_mirrored: bool = False
     pixel_mean: torch.Tensor
     pixel_scale: torch.Tensor
 
@@ -84,7 +89,11 @@ class MobileFaceNet(nn.Module):
 
     def forward(self, crops_rgb: torch.Tensor) -> torch.Tensor:
         """Encode (n, 112, 112, 3) RGB, 0 to 255 of any dtype, as (n, 128) unit vectors."""
-        return F.normalize(self.unnormalized(crops_rgb))
+        embeddings = F.normalize(self.unnormalized(crops_rgb))
+        if self.sees_mirrored:
+            mirrored = F.normalize(self.unnormalized(crops_rgb.flip(2)))
+            embeddings = F.normalize(embeddings + mirrored)
+        return embeddings
 
     def unnormalized(self, crops_rgb: torch.Tensor) -> torch.Tensor:
         """The embedding before it is scaled to unit length, (n, 128) float32."""

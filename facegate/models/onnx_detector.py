@@ -16,6 +16,8 @@ from facegate.vision.boxes import letterbox, non_max_suppression
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
+    from facegate.models.onnx_landmarker import OnnxLandmarker
+
 STRIDES = (8, 16, 32)
 GRID_PX = 32
 VALUES = 15
@@ -42,7 +44,7 @@ class DetectorSettings:
         max_faces: at most this many are kept, the surest.
     """
 
-    score_threshold: float = 0.5
+    score_threshold: float = 0.6
     iou_threshold: float = 0.5
     long_side_px: int = 640
     closeup_side_px: int = 224
@@ -52,10 +54,22 @@ class DetectorSettings:
 
 
 class OnnxFaceDetector:
-    """Finds faces; fulfils `facegate.ports.Detector`."""
+    """Finds faces; fulfils `facegate.ports.Detector`.
+
+    Args:
+        session: the detection network.
+        settings: see DetectorSettings.
+        model_id: name and short digest of the network.
+        landmarker: takes a second look at each face for exact landmarks; without one, the
+            detector's own are given.
+    """
 
     def __init__(
-        self, session: InferenceSession, settings: DetectorSettings, model_id: str
+        self,
+        session: InferenceSession,
+        settings: DetectorSettings,
+        model_id: str,
+        landmarker: OnnxLandmarker | None = None,
     ) -> None:
         inputs, outputs = session.get_inputs(), session.get_outputs()
         fits = (
@@ -74,6 +88,7 @@ class OnnxFaceDetector:
         self._input_name = str(inputs[0].name)
         self._settings = settings
         self._model_id = model_id
+        self._landmarker = landmarker
 
     @property
     def model_id(self) -> str:
@@ -108,6 +123,8 @@ class OnnxFaceDetector:
         kept = kept[(boxes[kept, 2:] - boxes[kept, :2]).min(axis=1) >= settings.min_face_px]
         kept = kept[: settings.max_faces]
         faces = [DetectedFace(boxes[i], landmarks[i], float(scores[i])) for i in kept]
+        if self._landmarker is not None:
+            faces = self._landmarker.refine(frame_bgr, faces)
         return sorted(faces, key=lambda face: -_area(face))
 
     def _scales(self, frame_bgr: ImageArray) -> list[float]:

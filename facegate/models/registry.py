@@ -24,6 +24,7 @@ class Task(str, Enum):
     """What a network is for."""
 
     DETECTION = "face_detection"
+    LANDMARKS = "face_landmarks"
     EMBEDDING = "face_embedding"
 
 

@@ -263,7 +263,7 @@ def test_tune_evaluate_and_use_the_new_threshold(
 def test_models_doctor_and_database_are_in_order(enrolled: None) -> None:
     assert all(one["ok"] for one in facegate("models", "verify", "--json").json())
     listed = facegate("models", "list", "--json").json()
-    assert {one["task"] for one in listed} == {"face_detection", "face_embedding"}
+    assert {one["task"] for one in listed} == {"face_detection", "face_landmarks", "face_embedding"}
     name = listed[0]["name"]
     assert facegate("models", "show", name, "--json").json()["name"] == name
     assert facegate("models", "show", "nonsense").code == 6

@@ -45,7 +45,7 @@ HOMES = {
     "PyQt6": set(),
     "pydantic_settings": {"config"},
 }
-TORCH_MODULES = {"models/yolo.py", "models/mobilefacenet.py"}
+TORCH_MODULES = {"models/yolo.py", "models/mobilefacenet.py", "models/landmarker.py"}
 
 
 def imports_of(file: Path) -> set[str]:

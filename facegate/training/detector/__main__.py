@@ -31,6 +31,9 @@ def prepare(
     wider_annotations: Annotated[Path, typer.Option(help="Its .mat file.", exists=True)],
     maskon: Folder,
     portraits: Annotated[list[Path], typer.Option(help="Folders of single faces.", exists=True)],
+    background: Annotated[
+        list[Path], typer.Option(help="Folders of scenes without faces.", exists=True)
+    ],
     portrait_count: Annotated[int, typer.Option(help="Portraits of each folder.")] = 5000,
     seed: int = 0,
 ) -> None:
@@ -48,6 +51,7 @@ def prepare(
         data.wider_scenes(wider_images, wider_annotations, WIDER_LONGEST_PX, teach),
         data.voc_scenes(maskon, MASKON_LONGEST_PX, teach),
         data.portraits(chosen, teach),
+        data.backgrounds(file for folder in background for file in sorted(folder.glob("*.png"))),
     )
     typer.echo(f"{data.write_samples(samples, output)} pictures prepared.")
 

@@ -37,7 +37,8 @@ class CanvasMaker:
     Args:
         samples: the pictures.
         side_px: side of a canvas.
-        scene_share: fraction of canvases cut from a scene; the rest hold pasted portraits.
+        scene_share: fraction of canvases cut from a scene with faces.
+        background_share: fraction cut from scenes without any; the rest hold pasted portraits.
         rotation_deg: largest turn.
     """
 
@@ -46,27 +47,32 @@ class CanvasMaker:
         samples: PreparedSamples,
         side_px: int,
         scene_share: float = 0.5,
+        background_share: float = 0.0,
         rotation_deg: float = 25.0,
     ) -> None:
         self._samples = samples
         self._side = side_px
         self._scene_share = scene_share
+        self._background_share = background_share if len(samples.backgrounds) else 0.0
         self._rotation = rotation_deg
 
     def make(self, random: np.random.Generator) -> Canvas:
         """Make one canvas."""
-        if random.random() < self._scene_share:
-            canvas = self._from_scene(random)
+        kind = random.random()
+        if kind < self._scene_share:
+            canvas = self._from_scene(random, self._samples.scenes)
+        elif kind < self._scene_share + self._background_share:
+            canvas = self._from_scene(random, self._samples.backgrounds)
         else:
             canvas = self._from_portraits(random)
-        return Canvas(_spoiled(canvas.frame_bgr, random), canvas.bboxes_xyxy, canvas.landmarks_xy)
+        return Canvas(spoiled(canvas.frame_bgr, random), canvas.bboxes_xyxy, canvas.landmarks_xy)
 
-    def _from_scene(self, random: np.random.Generator) -> Canvas:
-        sample = self._samples[int(random.choice(self._samples.scenes))]
+    def _from_scene(self, random: np.random.Generator, scenes: npt.NDArray[np.int64]) -> Canvas:
+        sample = self._samples[int(random.choice(scenes))]
         height, width = sample.frame_bgr.shape[:2]
         scale = float(np.exp(random.uniform(np.log(0.35), np.log(1.7))))
         focus = np.array([random.uniform(0, width), random.uniform(0, height)])
-        if len(sample.bboxes_xyxy) and random.random() < 0.85:
+        if len(sample.bboxes_xyxy) and random.random() < 0.7:
             box = sample.bboxes_xyxy[random.integers(len(sample.bboxes_xyxy))]
             focus = (box[:2] + box[2:]) / 2
             face_px = float(max(box[2:] - box[:2]))
@@ -181,7 +187,7 @@ def _center_inside(boxes: FloatArray, area: tuple[int, int, int, int]) -> npt.ND
     )
 
 
-def _spoiled(frame_bgr: ImageArray, random: np.random.Generator) -> ImageArray:
+def spoiled(frame_bgr: ImageArray, random: np.random.Generator) -> ImageArray:
     """Change light, color and sharpness as cameras do."""
     if random.random() < 0.7:
         gain = float(np.exp(random.uniform(-0.6, 0.45)))

@@ -128,6 +128,17 @@ def matched_landmarks(
     return landmarks
 
 
+def backgrounds(paths: Iterable[Path]) -> Iterator[Sample]:
+    """Scenes without a face that could be told as one; they teach what is none."""
+    for path in paths:
+        try:
+            frame = load_image(path).frame_bgr
+        except UnreadableImage:
+            continue
+        none = np.zeros((0, 4), np.float32)
+        yield Sample(frame, none, np.zeros((0, 5, 2), np.float32), is_scene=True)
+
+
 def write_samples(samples: Iterable[Sample], folder: Path) -> int:
     """Write prepared samples; returns how many. An interrupted run leaves no index."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -164,7 +175,9 @@ class PreparedSamples:
             self._landmarks: FloatArray = index["landmarks_xy"]
         self._starts = np.concatenate([[0], np.cumsum(self._rows[:, 3])])
         self._pixels: ImageArray = np.memmap(folder / "pixels.bin", dtype=np.uint8, mode="r")
-        self.scenes = np.flatnonzero(self._rows[:, 4] == 1)
+        is_scene, has_faces = self._rows[:, 4] == 1, self._rows[:, 3] > 0
+        self.scenes = np.flatnonzero(is_scene & has_faces)
+        self.backgrounds = np.flatnonzero(is_scene & ~has_faces)
         self.portraits = np.flatnonzero(self._rows[:, 4] == 0)
 
     def __getitem__(self, number: int) -> Sample:

@@ -1,17 +1,19 @@
-"""Carries the detector between torch and ONNX, in both directions.
+"""Carries networks between torch and ONNX, in both directions.
 
-The ONNX file keeps torch's parameter names, so that the parity test can rebuild the torch network
-from the file that ships.
+The ONNX files keep torch's parameter names, so that the parity tests can rebuild the torch networks
+from the files that ship.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import onnx
 import torch
 from onnx import numpy_helper
+from torch import Tensor, nn
 
 from facegate.errors import ModelError
 from facegate.models.yolo import VALUES, ExportedYolo, YoloFace
@@ -21,21 +23,56 @@ OPSET = 17
 
 
 def export_onnx(network: YoloFace, path: Path) -> None:
-    """Write the network: (n, h, w, 3) uint8 BGR in, (n, cells, 15) float32 raw values out."""
-    exported = ExportedYolo(network.cpu().eval())
+    """Write the detector: (n, h, w, 3) uint8 BGR in, (n, cells, 15) float32 raw values out."""
+    write_onnx(
+        ExportedYolo(network.cpu().eval()),
+        torch.zeros(1, 64, 96, 3, dtype=torch.uint8),
+        path,
+        names=(INPUT_NAME, OUTPUT_NAME),
+        dynamic={
+            INPUT_NAME: {0: "frames", 1: "height", 2: "width"},
+            OUTPUT_NAME: {0: "frames", 1: "cells"},
+        },
+        output_shape=("frames", "cells", VALUES),
+    )
+
+
+def read_onnx(path: Path) -> YoloFace:
+    """Rebuild the torch network from a file that `export_onnx` wrote. Raises ModelError."""
+    network = YoloFace()
+    load_named(network, path)
+    return network.eval()
+
+
+def write_onnx(
+    exported: nn.Module,
+    example: Tensor,
+    path: Path,
+    *,
+    names: tuple[str, str],
+    dynamic: Mapping[str, Mapping[int, str]],
+    output_shape: tuple[str | int, ...],
+) -> None:
+    """Export a module whose part `network` holds all parameters.
+
+    Args:
+        exported: one input, one output.
+        example: an input of its kind.
+        path: file to write.
+        names: of the input and the output.
+        dynamic: for each of them, axes of any length by number.
+        output_shape: numbers, and names for axes of any length; the exporter makes up its own.
+    """
     with warnings.catch_warnings():
         # The older exporter writes the same graph without a further package (onnxscript).
         warnings.simplefilter("ignore")
         torch.onnx.export(
             exported,
-            (torch.zeros(1, 64, 96, 3, dtype=torch.uint8),),
+            (example,),
             str(path),
-            input_names=[INPUT_NAME],
-            output_names=[OUTPUT_NAME],
-            dynamic_axes={
-                INPUT_NAME: {0: "frames", 1: "height", 2: "width"},
-                OUTPUT_NAME: {0: "frames", 1: "cells"},
-            },
+            input_names=[names[0]],
+            output_names=[names[1]],
+            dynamic_axes=dynamic,
             opset_version=OPSET,
             dynamo=False,
             # Batch normalization stays apart (onnxruntime folds it on load), which keeps names.
@@ -45,16 +82,20 @@ def export_onnx(network: YoloFace, path: Path) -> None:
     model = onnx.load(path)
     for node in model.graph.node:
         node.doc_string = ""  # holds source lines and paths of the machine
-    # The exporter gives this one a made-up name.
-    model.graph.output[0].type.tensor_type.shape.dim[2].dim_value = VALUES
+    for axis, length in zip(
+        model.graph.output[0].type.tensor_type.shape.dim, output_shape, strict=True
+    ):
+        if isinstance(length, int):
+            axis.dim_value = length
+        else:
+            axis.dim_param = length
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
 
 
-def read_onnx(path: Path) -> YoloFace:
-    """Rebuild the torch network from a file that `export_onnx` wrote. Raises ModelError."""
+def load_named(network: nn.Module, path: Path) -> None:
+    """Fill a network with the parameters of a file that `write_onnx` wrote. Raises ModelError."""
     arrays = {item.name: item for item in onnx.load(path).graph.initializer}
-    network = YoloFace()
     state = network.state_dict()
     try:
         for name in state:
@@ -63,5 +104,4 @@ def read_onnx(path: Path) -> YoloFace:
                 state[name] = torch.from_numpy(array.copy())
         network.load_state_dict(state)
     except (KeyError, RuntimeError) as error:
-        raise ModelError(f"{path} is not a detector that FaceGate exported.") from error
-    return network.eval()
+        raise ModelError(f"{path} is not a network that FaceGate exported.") from error

@@ -40,6 +40,8 @@ class DetectorRecipe(BaseModel):
     weight_decay: float = Field(ge=0)
     ema: float = Field(ge=0, lt=1)
     scene_share: float = Field(ge=0, le=1)
+    background_share: float = Field(ge=0, le=1, description="Canvases without any face.")
+    backgrounds_from: int = Field(ge=0, description="Images after which backgrounds join in.")
     weight_objectness: float = Field(ge=0)
     weight_box: float = Field(ge=0)
     weight_landmarks: float = Field(ge=0)
@@ -102,12 +104,15 @@ class Trainer:
     def run(self, samples: PreparedSamples) -> Iterator[dict[str, float]]:
         """Train to the end of the recipe; yields the mean losses now and then."""
         recipe = self.recipe
-        maker = CanvasMaker(samples, recipe.side_px, recipe.scene_share)
+        makers = [
+            CanvasMaker(samples, recipe.side_px, recipe.scene_share, share)
+            for share in (0.0, recipe.background_share)
+        ]
         centers, strides = (part.to(self.device) for part in cell_grid(*[recipe.side_px] * 2))
         self.network.train()
         sums: dict[str, float] = {}
         began = saved = time.monotonic()
-        for steps, batch in enumerate(self._batches(maker), start=1):
+        for steps, batch in enumerate(self._batches(makers), start=1):
             for group in self.optimizer.param_groups:
                 group["lr"] = recipe.rate_at(self.seen)
             losses = batch_losses(self.network, batch, centers, strides, recipe)
@@ -141,11 +146,12 @@ class Trainer:
                 else:
                     mean.copy_(now)
 
-    def _batches(self, maker: CanvasMaker) -> Iterator[list[Canvas]]:
+    def _batches(self, makers: list[CanvasMaker]) -> Iterator[list[Canvas]]:
         """Batches from now to the end; each depends only on the seed and on its place."""
 
         def make(seen: int) -> list[Canvas]:
             random = np.random.default_rng([self.recipe.seed, seen])
+            maker = makers[seen >= self.recipe.backgrounds_from]
             return [maker.make(random) for _ in range(self.recipe.batch)]
 
         places = iter(range(self.seen, self.recipe.images, self.recipe.batch))

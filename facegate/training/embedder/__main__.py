@@ -4,7 +4,7 @@
     prepare fairface DATA --images DIR --landmarks NPZ --detector ONNX
     teach   DATA/celeba NAME TEACHER.onnx
     train   DATA RUN --recipe TOML --start START.onnx
-    export  RUN OUT.onnx
+    export  RUN OUT.onnx --blend-with RUN/start.onnx --share 0.6 --mirror
 
 Everything can be interrupted; `train` goes on where it was.
 """
@@ -30,7 +30,7 @@ from facegate.training.embedder.data import (
     open_prepared,
     prepare,
 )
-from facegate.training.embedder.export import export_onnx, read_start
+from facegate.training.embedder.export import blend, export_onnx, read_start
 from facegate.training.embedder.loop import EmbedderTraining
 from facegate.training.embedder.recipe import read_recipe
 from facegate.training.embedder.teachers import add_teacher, read_teacher
@@ -82,7 +82,11 @@ def _train(chosen: argparse.Namespace) -> None:
 
 def _export(chosen: argparse.Namespace) -> None:
     weights = torch.load(chosen.run / "best.pt", map_location="cpu", weights_only=True)
-    export_onnx(network_from_weights(weights), chosen.out)
+    network = network_from_weights(weights)
+    if chosen.blend_with is not None:
+        network = blend(network, read_start(chosen.blend_with), chosen.share)
+    network.sees_mirrored = chosen.mirror
+    export_onnx(network, chosen.out)
     digest = hashlib.sha256(chosen.out.read_bytes()).hexdigest()
     _log.info("%s: %d bytes, SHA-256 %s", chosen.out, chosen.out.stat().st_size, digest)
 
@@ -122,6 +126,9 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("export", help="write the best weights as ONNX")
     command.add_argument("run", type=Path)
     command.add_argument("out", type=Path)
+    command.add_argument("--blend-with", type=Path, help="average with this start network")
+    command.add_argument("--share", type=float, default=0.5, help="of the tuned one, when blending")
+    command.add_argument("--mirror", action="store_true", help="add the mirrored crop's embedding")
     return parser
 
 

@@ -18,6 +18,7 @@ from facegate.models.mobilefacenet import MobileFaceNet, network_from_weights
 from facegate.vision.align import CROP_PX
 
 INPUT_NAME, OUTPUT_NAME = "crops_rgb", "embeddings"
+_MIRROR = "sees_mirrored"
 OPSET = 17
 """ONNX opset 17 has all that is used and is read by every onnxruntime since 1.12."""
 
@@ -43,6 +44,7 @@ def export_onnx(network: MobileFaceNet, path: Path) -> None:
             dynamo=False,
         )
     model = onnx.load(path)
+    onnx.helper.set_model_props(model, {_MIRROR: str(network.sees_mirrored)})
     for node in model.graph.node:
         node.doc_string = ""  # holds source lines and paths of this machine
     onnx.checker.check_model(model, full_check=True)
@@ -60,9 +62,34 @@ def read_onnx(path: Path) -> MobileFaceNet:
     wanted = MobileFaceNet().state_dict()
     try:
         weights = {name: torch.from_numpy(named[name].copy()) for name in wanted}
-        return network_from_weights(weights)
+        network = network_from_weights(weights)
     except (KeyError, RuntimeError) as error:
         raise ModelError(f"{path} is not a MobileFaceNet that FaceGate exported.") from error
+    properties = {item.key: item.value for item in model.metadata_props}
+    network.sees_mirrored = properties.get(_MIRROR) == "True"
+    return network
+
+
+def blend(tuned: MobileFaceNet, start: MobileFaceNet, share: float) -> MobileFaceNet:
+    """Average the weights of a fine-tuned network with those of the one it started from.
+
+    What fine-tuning forgets of the start network's wide training comes back, while most of what it
+    has learned stays.
+
+    Args:
+        tuned, start: networks of one line of training.
+        share: of the tuned one, a fraction.
+
+    Source:
+        Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022 (WiSE-FT); its authors
+        recommend one half where there is no data to choose by.
+    """
+    old = start.state_dict()
+    mixed = {
+        name: torch.lerp(old[name], value, share) if value.dtype.is_floating_point else value
+        for name, value in tuned.state_dict().items()
+    }
+    return network_from_weights(mixed)
 
 
 def read_start(path: Path) -> MobileFaceNet:
@@ -77,7 +104,9 @@ def read_start(path: Path) -> MobileFaceNet:
     model = onnx.load(path)
     arrays = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
     if "embedding.weight" in arrays:
-        return read_onnx(path)
+        network = read_onnx(path)
+        network.sees_mirrored = False
+        return network
     try:
         found = [
             torch.from_numpy(arrays[name].copy())

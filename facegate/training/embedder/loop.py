@@ -19,6 +19,7 @@ from facegate.errors import ConfigError
 from facegate.models.mobilefacenet import MobileFaceNet
 from facegate.training.embedder.augment import Augmentation, augment
 from facegate.training.embedder.data import AlignedFaces, IntArray
+from facegate.training.embedder.export import export_onnx
 from facegate.training.embedder.losses import (
     embedding_distillation_loss,
     relational_distillation_loss,
@@ -105,6 +106,11 @@ class EmbedderTraining:
     def best_path(self) -> Path:
         """The weights with the best validation so far, as a torch state dict."""
         return self._folder / "best.pt"
+
+    @property
+    def start_path(self) -> Path:
+        """The network as training found it, whitened, as ONNX; to blend the best weights with."""
+        return self._folder / "start.onnx"
 
     def run(self) -> None:
         """Train to the recipe's last step; call again after an interruption."""
@@ -195,6 +201,7 @@ class EmbedderTraining:
         student = whiten_network(
             self._network, self._unlabeled.crops_rgb, rows, self._recipe.start_shrink
         )
+        export_onnx(self._network, self.start_path)
         of_unlabeled, of_labeled = join_teachers(
             self._recipe.teacher, self._unlabeled, self._labeled, self._unlabeled_rows
         )

@@ -185,7 +185,7 @@ def test_prepared_samples_come_back_as_they_were(prepared: PreparedSamples) -> N
 def test_labels_stay_on_the_face_through_every_change(
     prepared: PreparedSamples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("facegate.training.detector.augment._spoiled", lambda frame, _: frame)
+    monkeypatch.setattr("facegate.training.detector.augment.spoiled", lambda frame, _: frame)
     maker = CanvasMaker(prepared, side_px=192)
     mirrored_dots = DOTS[MIRRORED_LANDMARKS]
     checked = mirrored = hits = 0
@@ -219,6 +219,8 @@ RECIPE = DetectorRecipe(
     weight_decay=0.01,
     ema=0.9,
     scene_share=0.5,
+    background_share=0.2,
+    backgrounds_from=16,
     weight_objectness=1.0,
     weight_box=1.0,
     weight_landmarks=1.0,

@@ -24,7 +24,12 @@ from facegate.training.embedder.data import (  # noqa: E402
     open_prepared,
     prepare,
 )
-from facegate.training.embedder.export import read_onnx, read_start  # noqa: E402
+from facegate.training.embedder.export import (  # noqa: E402
+    blend,
+    export_onnx,
+    read_onnx,
+    read_start,
+)
 from facegate.training.embedder.loop import EmbedderTraining, learning_rate  # noqa: E402
 from facegate.training.embedder.recipe import EmbedderRecipe, read_recipe  # noqa: E402
 from facegate.training.embedder.targets import whiten_network  # noqa: E402
@@ -69,7 +74,7 @@ def training(folder: Path, steps: int = 3) -> EmbedderTraining:
     recipe = RECIPE.model_copy(
         update={"optimizer": RECIPE.optimizer.model_copy(update={"steps": steps})}
     )
-    start = read_onnx(SHIPPED_ONNX)
+    start = read_start(SHIPPED_ONNX)
     return EmbedderTraining(recipe, faces(16, 6, 0), faces(24, 0, 1), start, folder)
 
 
@@ -115,6 +120,30 @@ def test_frozen_layers_stay_and_the_others_move(tmp_path):
     assert not torch.equal(before["blocks.12.project.weight"], after["blocks.12.project.weight"])
 
 
+def test_the_best_weights_can_be_blended_with_the_whitened_start(tmp_path):
+    run = training(tmp_path, steps=1)
+    run.run()
+    start, tuned = read_onnx(run.start_path), run._mean
+    mixed = blend(tuned, start, 0.25).state_dict()
+    for name, value in start.state_dict().items():
+        expected = 0.75 * value + 0.25 * tuned.state_dict()[name]
+        torch.testing.assert_close(mixed[name], expected)
+    assert not torch.equal(mixed["embedding.bias"], start.state_dict()["embedding.bias"])
+
+
+def test_a_network_that_sees_both_mirror_images_stays_so_through_a_file(tmp_path):
+    crops = torch.from_numpy(faces(2, 0, 3).crops_rgb)
+    network = read_onnx(SHIPPED_ONNX)
+    for sees_mirrored in (False, True):
+        network.sees_mirrored = sees_mirrored
+        export_onnx(network, tmp_path / "network.onnx")
+        again = read_onnx(tmp_path / "network.onnx")
+        assert again.sees_mirrored is sees_mirrored
+        with torch.no_grad():
+            one, other = again(crops), again(crops.flip(2))
+        assert torch.allclose(one, other, atol=1e-5) is sees_mirrored
+
+
 def test_learning_rate_rises_and_falls():
     settings = RECIPE.optimizer.model_copy(update={"steps": 100, "warmup_steps": 10})
     rates = [learning_rate(settings, step) for step in range(101)]
@@ -126,7 +155,7 @@ def test_learning_rate_rises_and_falls():
 
 def test_whitening_folded_into_the_network_is_the_whitening_of_its_output():
     crops = faces(12, 0, 5).crops_rgb
-    network = read_onnx(SHIPPED_ONNX)
+    network = read_start(SHIPPED_ONNX)
     with torch.no_grad():
         outputs = network.unnormalized(torch.from_numpy(crops)).numpy()
     expected = whitening.fit_whitening(outputs, 0.5).apply(outputs)

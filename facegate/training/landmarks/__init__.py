@@ -1,0 +1,1 @@
+"""Training of the landmark network, on the detector's prepared pictures."""

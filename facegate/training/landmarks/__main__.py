@@ -1,0 +1,67 @@
+"""`python -m facegate.training.landmarks train|export`; the detector's `prepare` makes the data."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+app = typer.Typer(help="Train the landmark network.", no_args_is_help=True)
+
+RECIPES = Path(__file__).resolve().parents[1] / "recipes"
+
+
+@app.command()
+def train(
+    data_folder: Annotated[Path, typer.Option("--data", exists=True, file_okay=False)],
+    run: Annotated[Path, typer.Option(help="Folder of checkpoints; an old run goes on.")],
+    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a TOML file.")] = "landmarks_s1",
+    device: str = "cpu",
+    threads: Annotated[int, typer.Option(min=1)] = 2,
+) -> None:
+    """Train, or take up an interrupted training."""
+    import cv2
+    import torch
+
+    from facegate.training.detector.data import PreparedSamples
+    from facegate.training.landmarks.loop import LandmarkRecipe, LandmarkTrainer
+
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(1)
+    file = Path(recipe) if recipe.endswith(".toml") else RECIPES / f"{recipe}.toml"
+    settings = LandmarkRecipe(**tomllib.loads(file.read_text(encoding="utf-8")))
+    trainer = LandmarkTrainer(settings, run, device)
+    for report in trainer.run(PreparedSamples(data_folder)):
+        left_min = (settings.faces - report["seen"]) / report["faces_per_s"] / 60
+        typer.echo(
+            f"{left_min:.0f} min left: " + " ".join(f"{k} {v:.4f}" for k, v in report.items())
+        )
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Option(exists=True, file_okay=False)],
+    output: Annotated[Path, typer.Option(help="ONNX file to write.")],
+) -> None:
+    """Write the averaged weights of a run as ONNX."""
+    import torch
+
+    from facegate.models.landmarker import Landmarker
+    from facegate.training.landmarks.export import export_onnx
+
+    network = Landmarker()
+    state = torch.load(run / "last.pt", map_location="cpu", weights_only=True)
+    network.load_state_dict(state["average"])
+    export_onnx(network, output)
+    typer.echo(f"{output} written after {state['seen']} faces.")
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facegate.training.detector.data import PreparedSamples, Sample, write_samples
+from facegate.training.landmarks.loop import FaceCrops, LandmarkRecipe, LandmarkTrainer
+from facegate.vision.align import TEMPLATE_112
+
+RECIPE = LandmarkRecipe(
+    seed=1, faces=960, batch=16, learning_rate=4e-3, weight_decay=0.01, ema=0.9,
+    rotation_deg=20, shift=0.03, zoom=0.05,
+)  # fmt: skip
+
+
+@pytest.fixture
+def prepared(tmp_path: Path) -> PreparedSamples:
+    """White dots on gray where the landmarks are, and one face whose landmarks nobody knows."""
+    samples = []
+    for number in range(4):
+        frame = np.full((150, 150, 3), 60 + 20 * number, np.uint8)
+        points = TEMPLATE_112 * 0.8 + 25
+        for x, y in points.round().astype(int):
+            frame[y - 4 : y + 5, x - 4 : x + 5] = 255
+        landmarks = points[None].astype(np.float32)
+        if number == 3:
+            landmarks = np.full_like(landmarks, np.nan)
+        samples.append(Sample(frame, np.array([[25, 25, 115, 115]], np.float32), landmarks, False))
+    write_samples(samples, tmp_path / "data")
+    return PreparedSamples(tmp_path / "data")
+
+
+def test_crops_keep_the_landmarks_on_the_face(
+    prepared: PreparedSamples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facegate.training.landmarks.loop.spoiled", lambda frame, _: frame)
+    crops = FaceCrops(prepared, RECIPE)
+    assert len(crops) == 3, "faces without known landmarks teach nothing"
+    random = np.random.default_rng(0)
+    bright = []
+    for _ in range(60):
+        frame, points = crops.draw(random)
+        assert frame.shape == (96, 96, 3)
+        assert points[0, 0] < points[1, 0]
+        assert points[3, 0] < points[4, 0]
+        x, y = points.round().astype(int).T
+        bright.append((frame[y, x, 0] > frame.min() + 50).mean())
+    assert np.mean(bright) > 0.95
+
+
+def test_training_learns_and_goes_on_after_an_interruption(
+    prepared: PreparedSamples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facegate.training.landmarks.loop.LOG_STEPS", 10)
+    first = LandmarkTrainer(RECIPE, tmp_path / "run")
+    losses = []
+    for report in first.run(prepared):
+        losses.append(report["loss"])
+        if report["seen"] >= 480:
+            break
+    first.save()
+    again = LandmarkTrainer(RECIPE, tmp_path / "run")
+    assert again.seen == first.seen
+    losses += [report["loss"] for report in again.run(prepared)]
+    assert again.seen == RECIPE.faces
+    assert losses[-1] < 0.6 * losses[0]
