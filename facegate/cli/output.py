@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -75,8 +76,15 @@ def plain(text: object) -> str:
 
 
 def print_json(value: Any) -> None:
-    """Print indented JSON; NaN, which JSON lacks, becomes null."""
-    sys.stdout.write(json.dumps(without_nan(value), indent=2, ensure_ascii=False) + "\n")
+    """Print indented JSON; NaN, which JSON lacks, becomes null, and dates ISO 8601 text."""
+    text = json.dumps(without_nan(value), indent=2, ensure_ascii=False, default=_iso_text)
+    sys.stdout.write(text + "\n")
+
+
+def _iso_text(value: object) -> str:
+    if isinstance(value, date):  # also datetime
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in JSON.")
 
 
 def json_line(value: Any) -> str:

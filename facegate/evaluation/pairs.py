@@ -42,8 +42,12 @@ def read_pairs(file: Path, root: Path) -> list[ComparisonPair]:
     """
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} cannot be read as a UTF-8 text ({error}).") from error
+    except FileNotFoundError as error:
+        raise InputError(f"{file}: no such file.") from error
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file} is not UTF-8 text ({error}).") from error
     is_csv = bool(lines) and {"path_a", "path_b", "same"} <= set(next(csv.reader(lines[:1]), []))
     pairs = _csv_pairs(file, lines, root) if is_csv else _lfw_pairs(file, lines, root)
     if not pairs:
@@ -100,7 +104,9 @@ def folder_pairs(
     """Make a balanced list from a folder per person: all mated pairs, as many non-mated ones.
 
     People are dealt to folds, and non-mated pairs stay within a fold, so that no person is in two.
+    A fold needs two people; with few people there are fewer folds.
     """
+    folds = max(1, min(folds, len(people) // 2))
     random = np.random.default_rng(seed)
     names = sorted(people)
     random.shuffle(names)

@@ -127,6 +127,11 @@ def verification_report(
             f"{len(different)} non-mated pairs cannot show an FMR below {best:.1e}, "
             "even if none were accepted."
         )
+    if len(accuracies) < 2:
+        warnings.append(
+            "There is a single fold: the accuracy's threshold was chosen on the pairs it is "
+            "measured on, which is favorable."
+        )
     if failed_pairs:
         warnings.append(f"{failed_pairs} pairs were left out for want of a face; not in the rates.")
     return VerificationReport(

@@ -27,15 +27,15 @@ class Landmarker(nn.Module):
         super().__init__()
         self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16))
         self.body = nn.Sequential(
-            Separable(16, 32, 2),
-            Separable(32, 32),
-            Separable(32, 64, 2),
-            Separable(64, 64),
-            Separable(64, 64),
-            Separable(64, 96, 2),
+            Separable(16, 48, 2),
+            Separable(48, 48),
+            Separable(48, 96, 2),
             Separable(96, 96),
+            Separable(96, 96),
+            Separable(96, 128, 2),
+            Separable(128, 128),
         )
-        self.points = nn.Linear(96 * 6 * 6, 10)
+        self.points = nn.Linear(128 * 6 * 6, 10)
 
     def forward(self, crops_bgr: Tensor) -> Tensor:
         """(n, 3, 96, 96) float, 0 to 255, to (n, 5, 2) pixels of the crop."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,7 +116,7 @@ def _prepare_sqlite(engine: Engine, *, read_only: bool) -> None:
         if read_only:
             cursor.execute("PRAGMA query_only=ON")
         else:
-            cursor.execute("PRAGMA journal_mode=WAL")
+            _write_ahead(cursor)
             # A door must not forget who was removed when the power fails.
             cursor.execute("PRAGMA synchronous=FULL")
             cursor.execute("PRAGMA secure_delete=ON")  # removed templates leave no bytes behind
@@ -125,6 +126,19 @@ def _prepare_sqlite(engine: Engine, *, read_only: bool) -> None:
     def begin(connection: Any) -> None:
         writes = connection.get_execution_options().get("writes", False) and not read_only
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _write_ahead(cursor: sqlite3.Cursor) -> None:
+    """Turn on WAL mode. SQLite does not wait here when two programs do so at once, so we do."""
+    give_up = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
 
 
 @contextmanager

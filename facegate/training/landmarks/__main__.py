@@ -1,4 +1,7 @@
-"""`python -m facegate.training.landmarks train|export`; the detector's `prepare` makes the data."""
+"""`python -m facegate.training.landmarks prepare|train|export`.
+
+Faces come from what `prepare` here wrote and from the scenes that the detector's wrote.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,23 @@ RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 
 
 @app.command()
+def prepare(
+    output: Annotated[Path, typer.Option(help="Folder for the prepared pictures.")],
+    teacher: Annotated[Path, typer.Option(help="YuNet's ONNX file.", exists=True)],
+    portraits: Annotated[list[Path], typer.Option(help="Folders of single faces.", exists=True)],
+) -> None:
+    """Label and decode all pictures once."""
+    from facegate.training.detector import data
+    from facegate.training.detector.teacher import YuNetTeacher
+
+    files = (file for folder in portraits for file in sorted(folder.glob("*.jpg")))
+    count = data.write_samples(data.portraits(files, YuNetTeacher(teacher)), output)
+    typer.echo(f"{count} pictures prepared.")
+
+
+@app.command()
 def train(
-    data_folder: Annotated[Path, typer.Option("--data", exists=True, file_okay=False)],
+    data_folders: Annotated[list[Path], typer.Option("--data", exists=True, file_okay=False)],
     run: Annotated[Path, typer.Option(help="Folder of checkpoints; an old run goes on.")],
     recipe: Annotated[str, typer.Option(help="Name of a recipe, or a TOML file.")] = "landmarks_s1",
     device: str = "cpu",
@@ -38,7 +56,7 @@ def train(
     file = Path(recipe) if recipe.endswith(".toml") else RECIPES / f"{recipe}.toml"
     settings = LandmarkRecipe(**tomllib.loads(file.read_text(encoding="utf-8")))
     trainer = LandmarkTrainer(settings, run, device)
-    for report in trainer.run(PreparedSamples(data_folder)):
+    for report in trainer.run([PreparedSamples(folder) for folder in data_folders]):
         left_min = (settings.faces - report["seen"]) / report["faces_per_s"] / 60
         typer.echo(
             f"{left_min:.0f} min left: " + " ".join(f"{k} {v:.4f}" for k, v in report.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,23 +53,23 @@ class LandmarkRecipe(BaseModel):
 class FaceCrops:
     """Draws crops of faces with known landmarks, as an inexact box would cut them."""
 
-    def __init__(self, samples: PreparedSamples, recipe: LandmarkRecipe) -> None:
-        self._samples = samples
+    def __init__(self, sets: Sequence[PreparedSamples], recipe: LandmarkRecipe) -> None:
         self._recipe = recipe
-        self._faces: list[tuple[int, int]] = []
-        for number in (*samples.portraits.tolist(), *samples.scenes.tolist()):
-            sample = samples[number]
-            sides = (sample.bboxes_xyxy[:, 2:] - sample.bboxes_xyxy[:, :2]).max(axis=1)
-            known = np.isfinite(sample.landmarks_xy).all(axis=(1, 2)) & (sides >= MIN_FACE_PX)
-            self._faces += [(number, int(face)) for face in np.flatnonzero(known)]
+        self._faces: list[tuple[PreparedSamples, int, int]] = []
+        for samples in sets:
+            for number in (*samples.portraits.tolist(), *samples.scenes.tolist()):
+                sample = samples[number]
+                sides = (sample.bboxes_xyxy[:, 2:] - sample.bboxes_xyxy[:, :2]).max(axis=1)
+                known = np.isfinite(sample.landmarks_xy).all(axis=(1, 2)) & (sides >= MIN_FACE_PX)
+                self._faces += [(samples, number, int(face)) for face in np.flatnonzero(known)]
 
     def __len__(self) -> int:
         return len(self._faces)
 
     def draw(self, random: np.random.Generator) -> tuple[ImageArray, FloatArray]:
         """One crop (96, 96, 3) uint8 BGR and its landmarks (5, 2)."""
-        number, face = self._faces[int(random.integers(len(self._faces)))]
-        sample = self._samples[number]
+        samples, number, face = self._faces[int(random.integers(len(self._faces)))]
+        sample = samples[number]
         x1, y1, x2, y2 = (float(value) for value in sample.bboxes_xyxy[face])
         side, middle = max(x2 - x1, y2 - y1), np.array([(x1 + x2) / 2, (y1 + y2) / 2])
         middle = middle + random.normal(0, self._recipe.shift, 2) * side
@@ -81,12 +81,14 @@ class FaceCrops:
         if mirror:
             linear[0] *= -1
         matrix = np.column_stack([linear, SIDE_PX / 2 - linear @ middle])
-        crop = cv2.warpAffine(
-            np.ascontiguousarray(sample.frame_bgr),
-            matrix,
-            (SIDE_PX, SIDE_PX),
-            flags=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
-        )
+        frame = np.ascontiguousarray(sample.frame_bgr)
+        sampling = matrix
+        if scale < 0.5:  # as at the gate: shrink by averaging first
+            frame = np.asarray(
+                cv2.resize(frame, None, fx=2 * scale, fy=2 * scale, interpolation=cv2.INTER_AREA)
+            )
+            sampling = np.column_stack([linear / (2 * scale), matrix[:, 2]])
+        crop = cv2.warpAffine(frame, sampling, (SIDE_PX, SIDE_PX))
         points = sample.landmarks_xy[face] @ linear.T.astype(np.float32) + matrix[:, 2]
         if mirror:
             points = points[MIRRORED_LANDMARKS]
@@ -134,9 +136,9 @@ class LandmarkTrainer:
         torch.save({**state, "seen": self.seen}, temporary)
         temporary.replace(self._file)
 
-    def run(self, samples: PreparedSamples) -> Iterator[dict[str, float]]:
+    def run(self, sets: Sequence[PreparedSamples]) -> Iterator[dict[str, float]]:
         """Train to the end of the recipe; yields the mean loss now and then."""
-        crops = FaceCrops(samples, self.recipe)
+        crops = FaceCrops(sets, self.recipe)
         box = torch.tensor([[0.0, 0.0, SIDE_PX / MARGIN, SIDE_PX / MARGIN]], device=self.device)
         self.network.train()
         total, began, saved = 0.0, time.monotonic(), time.monotonic()

@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta, timezone
@@ -390,6 +391,22 @@ def test_two_processes_write_at_once_from_the_first_start(tmp_path: Path) -> Non
     with SqlStore(url).snapshot() as work:
         assert len(work.subjects.list()) == 30
         assert work.gallery_revision()[1] == 30
+
+
+def test_opening_waits_for_another_program_that_opens(tmp_path: Path) -> None:
+    url = url_of(tmp_path)
+    SqlStore(url).close()
+    file = engine.sqlite_file(url)
+    assert file is not None
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    other.execute("PRAGMA journal_mode=DELETE")
+    other.execute("BEGIN EXCLUSIVE")  # turning on WAL mode now fails at once, without waiting
+    release = threading.Timer(0.3, lambda: other.execute("COMMIT"))
+    release.start()
+    with SqlStore(url).snapshot() as work:
+        assert work.subjects.list() == []
+    release.join()
+    other.close()
 
 
 def test_a_killed_enrollment_leaves_no_half_person(tmp_path: Path) -> None:
