@@ -395,7 +395,8 @@ def test_two_processes_write_at_once_from_the_first_start(tmp_path: Path) -> Non
 
 def test_opening_waits_for_another_program_that_opens(tmp_path: Path) -> None:
     url = url_of(tmp_path)
-    SqlStore(url).close()
+    with SqlStore(url).snapshot() as work:
+        assert work.subjects.list() == []
     file = engine.sqlite_file(url)
     assert file is not None
     other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
