@@ -401,7 +401,7 @@ def test_opening_waits_for_another_program_that_opens(tmp_path: Path) -> None:
     assert file is not None
     other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
     other.execute("PRAGMA journal_mode=DELETE")
-    other.execute("BEGIN EXCLUSIVE")  # turning on WAL mode now fails at once, without waiting
+    other.execute("BEGIN IMMEDIATE")  # turning on WAL mode now fails at once, without waiting
     release = threading.Timer(0.3, lambda: other.execute("COMMIT"))
     release.start()
     with SqlStore(url).snapshot() as work:
