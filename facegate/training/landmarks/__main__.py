@@ -1,7 +1,4 @@
-"""`python -m facegate.training.landmarks prepare|train|export`.
-
-Faces come from what `prepare` here wrote and from the scenes that the detector's wrote.
-"""
+"""`python -m facegate.training.landmarks prepare|train|export`."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ def prepare(
     teacher: Annotated[Path, typer.Option(help="YuNet's ONNX file.", exists=True)],
     portraits: Annotated[list[Path], typer.Option(help="Folders of single faces.", exists=True)],
 ) -> None:
-    """Label and decode all pictures once."""
+    """Label and decode all portraits once."""
     from facegate.training.detector import data
     from facegate.training.detector.teacher import YuNetTeacher
 
@@ -38,7 +35,12 @@ def prepare(
 
 @app.command()
 def train(
-    data_folders: Annotated[list[Path], typer.Option("--data", exists=True, file_okay=False)],
+    portraits: Annotated[
+        Path, typer.Option(help="What `prepare` wrote.", exists=True, file_okay=False)
+    ],
+    scenes: Annotated[
+        Path, typer.Option(help="What the detector's wrote.", exists=True, file_okay=False)
+    ],
     run: Annotated[Path, typer.Option(help="Folder of checkpoints; an old run goes on.")],
     recipe: Annotated[str, typer.Option(help="Name of a recipe, or a TOML file.")] = "landmarks_s1",
     device: str = "cpu",
@@ -56,7 +58,7 @@ def train(
     file = Path(recipe) if recipe.endswith(".toml") else RECIPES / f"{recipe}.toml"
     settings = LandmarkRecipe(**tomllib.loads(file.read_text(encoding="utf-8")))
     trainer = LandmarkTrainer(settings, run, device)
-    for report in trainer.run([PreparedSamples(folder) for folder in data_folders]):
+    for report in trainer.run(PreparedSamples(portraits), PreparedSamples(scenes)):
         left_min = (settings.faces - report["seen"]) / report["faces_per_s"] / 60
         typer.echo(
             f"{left_min:.0f} min left: " + " ".join(f"{k} {v:.4f}" for k, v in report.items())

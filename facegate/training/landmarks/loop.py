@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,11 +53,13 @@ class LandmarkRecipe(BaseModel):
 class FaceCrops:
     """Draws crops of faces with known landmarks, as an inexact box would cut them."""
 
-    def __init__(self, sets: Sequence[PreparedSamples], recipe: LandmarkRecipe) -> None:
+    def __init__(
+        self, portraits: PreparedSamples, scenes: PreparedSamples, recipe: LandmarkRecipe
+    ) -> None:
         self._recipe = recipe
         self._faces: list[tuple[PreparedSamples, int, int]] = []
-        for samples in sets:
-            for number in (*samples.portraits.tolist(), *samples.scenes.tolist()):
+        for samples, numbers in ((portraits, portraits.portraits), (scenes, scenes.scenes)):
+            for number in numbers.tolist():
                 sample = samples[number]
                 sides = (sample.bboxes_xyxy[:, 2:] - sample.bboxes_xyxy[:, :2]).max(axis=1)
                 known = np.isfinite(sample.landmarks_xy).all(axis=(1, 2)) & (sides >= MIN_FACE_PX)
@@ -136,9 +138,11 @@ class LandmarkTrainer:
         torch.save({**state, "seen": self.seen}, temporary)
         temporary.replace(self._file)
 
-    def run(self, sets: Sequence[PreparedSamples]) -> Iterator[dict[str, float]]:
+    def run(
+        self, portraits: PreparedSamples, scenes: PreparedSamples
+    ) -> Iterator[dict[str, float]]:
         """Train to the end of the recipe; yields the mean loss now and then."""
-        crops = FaceCrops(sets, self.recipe)
+        crops = FaceCrops(portraits, scenes, self.recipe)
         box = torch.tensor([[0.0, 0.0, SIDE_PX / MARGIN, SIDE_PX / MARGIN]], device=self.device)
         self.network.train()
         total, began, saved = 0.0, time.monotonic(), time.monotonic()

@@ -17,7 +17,8 @@ RECIPE = LandmarkRecipe(
 
 @pytest.fixture
 def prepared(tmp_path: Path) -> PreparedSamples:
-    """White dots on gray where the landmarks are, and one face whose landmarks nobody knows."""
+    """White dots on gray where the landmarks are, one face whose landmarks nobody knows, and one
+    near face in a scene."""
     samples = []
     for number in range(4):
         frame = np.full((150, 150, 3), 60 + 20 * number, np.uint8)
@@ -28,6 +29,13 @@ def prepared(tmp_path: Path) -> PreparedSamples:
         if number == 3:
             landmarks = np.full_like(landmarks, np.nan)
         samples.append(Sample(frame, np.array([[25, 25, 115, 115]], np.float32), landmarks, False))
+    near = Sample(
+        np.ascontiguousarray(samples[0].frame_bgr.repeat(4, axis=0).repeat(4, axis=1)),
+        samples[0].bboxes_xyxy * 4,
+        samples[0].landmarks_xy * 4 + 1.5,
+        is_scene=True,
+    )
+    samples.append(near)  # is shrunk to less than half
     write_samples(samples, tmp_path / "data")
     return PreparedSamples(tmp_path / "data")
 
@@ -36,11 +44,11 @@ def test_crops_keep_the_landmarks_on_the_face(
     prepared: PreparedSamples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("facegate.training.landmarks.loop.spoiled", lambda frame, _: frame)
-    crops = FaceCrops(prepared, RECIPE)
-    assert len(crops) == 3, "faces without known landmarks teach nothing"
+    crops = FaceCrops(prepared, prepared, RECIPE)
+    assert len(crops) == 4, "faces without known landmarks teach nothing"
     random = np.random.default_rng(0)
     bright = []
-    for _ in range(60):
+    for _ in range(80):
         frame, points = crops.draw(random)
         assert frame.shape == (96, 96, 3)
         assert points[0, 0] < points[1, 0]
@@ -56,13 +64,13 @@ def test_training_learns_and_goes_on_after_an_interruption(
     monkeypatch.setattr("facegate.training.landmarks.loop.LOG_STEPS", 10)
     first = LandmarkTrainer(RECIPE, tmp_path / "run")
     losses = []
-    for report in first.run(prepared):
+    for report in first.run(prepared, prepared):
         losses.append(report["loss"])
         if report["seen"] >= 480:
             break
     first.save()
     again = LandmarkTrainer(RECIPE, tmp_path / "run")
     assert again.seen == first.seen
-    losses += [report["loss"] for report in again.run(prepared)]
+    losses += [report["loss"] for report in again.run(prepared, prepared)]
     assert again.seen == RECIPE.faces
     assert losses[-1] < 0.6 * losses[0]
