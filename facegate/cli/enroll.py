@@ -30,6 +30,7 @@ def enroll(
             help="Pictures or folders of one person (with [bold]--name[/bold]); or one folder that "
             "holds a folder per person; or a CSV file with the columns name and path.",
             show_default=False,
+            readable=False,
         ),
     ],
     name: Annotated[str, typer.Option("--name", "-n", help="The person in all the pictures.")] = "",

@@ -61,7 +61,10 @@ CSV_COLUMNS = [
 def identify(
     paths: Annotated[
         list[Path],
-        typer.Argument(help="Pictures, folders or quoted patterns.", show_default=False),
+        # readable=False: what cannot be read becomes a row, not the end of the run
+        typer.Argument(
+            help="Pictures, folders or quoted patterns.", show_default=False, readable=False
+        ),
     ],
     output_format: Annotated[
         Format, typer.Option("--format", "-f", help="table for people, jsonl or csv for machines.")

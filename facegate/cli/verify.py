@@ -9,7 +9,9 @@ import typer
 
 from facegate.cli.output import EXIT_NO, JsonOption, console, print_json
 
-Picture = Annotated[Path, typer.Argument(help="A picture with a face.", show_default=False)]
+Picture = Annotated[
+    Path, typer.Argument(help="A picture with a face.", show_default=False, readable=False)
+]
 
 
 def verify(picture_a: Picture, picture_b: Picture, as_json: JsonOption = False) -> None:

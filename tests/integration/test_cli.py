@@ -118,6 +118,23 @@ def test_bad_files_are_rows_and_the_rest_is_identified(enrolled: None, photos: P
     assert rows["dot.png"]["faces"] == []
 
 
+def test_files_that_nobody_may_read_are_rows_too(
+    enrolled: None, photos: Path, portrait_paths: dict[str, Path]
+) -> None:
+    secret = photos / "secret.jpg"
+    shutil.copyfile(portrait_paths["hopper"], secret)
+    secret.chmod(0)
+    if os.access(secret, os.R_OK):
+        pytest.skip("this user may read everything")
+    ran = facegate("identify", secret, portrait_paths["hopper"], "--json")
+    assert ran.code == 10
+    unreadable, readable = ran.lines()
+    assert "may not read" in unreadable["error"]
+    assert readable["faces"][0]["outcome"] == "match"
+    assert facegate("enroll", "--name", "X", secret).code == 10
+    assert facegate("verify", secret, secret).code == 4
+
+
 def test_people_are_listed_renamed_disabled_and_removed(enrolled: None, photos: Path) -> None:
     listed = facegate("people", "list", "--json").json()
     assert [(one["name"], one["template_count"]) for one in listed] == [

@@ -169,12 +169,16 @@ def test_one_pixel() -> None:
     )
 
 
-def test_huge_jpeg_is_decoded_at_a_fraction(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "MAX_PIXELS", 20_000)
+@pytest.mark.parametrize("divisor", [1, 2, 4, 8])
+def test_huge_jpeg_is_decoded_at_a_fraction(monkeypatch: pytest.MonkeyPatch, divisor: int) -> None:
+    monkeypatch.setattr(images, "REDUCE_PIXELS", 80_000 // divisor**2)
     image = decode_image(encoded(gradient(400, 200), "JPEG"), NOWHERE)
     assert (image.width, image.height) == (400, 200)
-    assert image.frame_bgr.shape == (100, 200, 3)
-    assert image.pixels_per_frame_pixel == 2
+    assert image.frame_bgr.shape == (200 // divisor, 400 // divisor, 3)
+    assert image.pixels_per_frame_pixel == divisor
+    small = gradient(400, 200).resize((400 // divisor, 200 // divisor), Image.Resampling.BOX)
+    difference = image.frame_bgr[:, :, ::-1].astype(int) - np.asarray(small)
+    assert np.abs(difference).mean() < 4, "it is the whole picture, not a corner of it"
 
 
 def test_huge_png_is_refused_before_it_is_decoded() -> None:
