@@ -44,6 +44,13 @@ def enroll(
             help="Also accept a face that is enrolled under another name (twins).",
         ),
     ] = False,
+    main_face_only: Annotated[
+        bool,
+        typer.Option(
+            "--main-face",
+            help="Where several people are in a picture, take the large one in the middle.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Enroll people; every picture is accepted or refused with the reason.
@@ -64,7 +71,16 @@ def enroll(
         raise InputError(
             "No pictures were found.", hint="JPEG, PNG, WebP, TIFF, BMP and GIF count."
         )
-    rows = start().enroller().enroll(people, dry_run=dry_run, allow_duplicates=allow_duplicates)
+    rows = (
+        start()
+        .enroller()
+        .enroll(
+            people,
+            dry_run=dry_run,
+            allow_duplicates=allow_duplicates,
+            main_face_only=main_face_only,
+        )
+    )
     done: list[EnrollmentRow] = []
     for row in progress(rows, total, "Enrolling"):
         done.append(row)

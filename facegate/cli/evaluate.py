@@ -113,7 +113,7 @@ def identification(root: Root, as_json: JsonOption = False) -> None:
     out = console()
     out.print(
         f"{report.enrolled} people enrolled with one picture each"
-        + (f", {report.not_enrolled} refused" if report.not_enrolled else "")
+        + (f", {report.not_enrolled} refused (all a miss)" if report.not_enrolled else "")
         + f"; τ = {report.tau:.3f}"
     )
     shown = table("rate", "value", "count", "95 % interval", right=["value", "count"])

@@ -33,16 +33,16 @@ class IdentificationReport:
     """What a list of searches says, in the terms of ISO/IEC 19795-1.
 
     Attributes:
-        rank_1: probes of enrolled people whose best candidate is right, whatever the threshold
+        rank_1: probes of people to enroll whose best candidate is right, whatever the threshold
             (`errors` counts the right ones).
-        fnir: probes of enrolled people that were not answered with the right name, for whatever
+        fnir: probes of people to enroll that were not answered with the right name, for whatever
             reason: not found, ambiguous, poor, or no face at all.
-        misidentified: probes of enrolled people answered with a wrong name; part of fnir.
+        misidentified: probes of people to enroll answered with a wrong name; part of fnir.
         fpir: probes of strangers that were answered with any name.
         outcomes: how often each outcome was, for enrolled people and for strangers.
         no_face: probes without a face.
-        enrolled, not_enrolled: people whose enrollment picture was accepted or refused; nobody is
-            searched for whose enrollment failed.
+        enrolled, not_enrolled: people whose enrollment picture was accepted or refused; the probes
+            of both count in all rates, so a failure to enroll is a miss.
     """
 
     rank_1: Rate

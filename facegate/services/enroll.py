@@ -122,6 +122,7 @@ class Enroller:
         *,
         dry_run: bool = False,
         allow_duplicates: bool = False,
+        main_face_only: bool = False,
     ) -> Iterator[EnrollmentRow]:
         """Enroll people one after the other.
 
@@ -133,6 +134,8 @@ class Enroller:
             people: names (cleaned here) and pictures.
             dry_run: judge everything, store nothing.
             allow_duplicates: accept a face that is enrolled under another name (twins).
+            main_face_only: where several people are in a picture, take the one it is about (large
+                and near the middle) instead of refusing it.
 
         Yields:
             One row for each picture, in order, when its person is done.
@@ -143,7 +146,9 @@ class Enroller:
             rows: list[EnrollmentRow] = []
             accepted: list[Template] = []
             for path, image in load_ahead(person.paths):
-                row, template = self._judge(name, path, image, accepted, known, allow_duplicates)
+                row, template = self._judge(
+                    name, path, image, accepted, known, allow_duplicates, main_face_only
+                )
                 rows.append(row)
                 if template is not None:
                     accepted.append(template)
@@ -162,6 +167,7 @@ class Enroller:
         accepted: Sequence[Template],
         known: _Known,
         allow_duplicates: bool,
+        main_face_only: bool,
     ) -> tuple[EnrollmentRow, Template | None]:
         if isinstance(image, UnreadableImage):
             row = EnrollmentRow(name, path, EnrollmentStatus.ERROR, (image.reason,), str(image))
@@ -171,7 +177,11 @@ class Enroller:
         ):
             message = "this very picture is already enrolled"
             return EnrollmentRow(name, path, EnrollmentStatus.ALREADY, message=message), None
-        readings = self._reader.read(image.frame_bgr)
+        if main_face_only:
+            main = self._reader.read_main(image.frame_bgr)
+            readings = [] if main is None else [main]
+        else:
+            readings = self._reader.read(image.frame_bgr)
         flaws = picture_flaws([reading.face for reading in readings])
         quality = readings[0].quality if readings else None
         if not flaws and quality is not None:

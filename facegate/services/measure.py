@@ -10,6 +10,7 @@ import numpy as np
 
 from facegate.domain.arrays import FloatArray
 from facegate.domain.decisions import Threshold, decide
+from facegate.domain.people import clean_name
 from facegate.domain.quality import QualityRules
 from facegate.errors import UnreadableImage
 from facegate.evaluation.identification import (
@@ -119,7 +120,8 @@ def measure_identification(
     """Enroll the first picture of everybody with two or more; search all the others.
 
     People with a single picture are the strangers. Enrollment and search go through the same
-    quality rules, store and index as always.
+    quality rules, store and index as always, and take each picture's main face. Somebody whose
+    enrollment was refused is searched for all the same: every such search is a miss.
 
     Args:
         people: pictures by name.
@@ -127,16 +129,16 @@ def measure_identification(
     """
     enrolled = 0
     portraits = [Portraits(name, (paths[0],)) for name, paths in people.items() if len(paths) > 1]
-    for row in enroller.enroll(portraits):
+    for row in enroller.enroll(portraits, main_face_only=True):
         enrolled += row.status is EnrollmentStatus.ACCEPTED
     gallery.refresh()
     with store.snapshot() as work:
         names = {subject.subject_id: subject.name for subject in work.subjects.list()}
     probes: dict[Path, str | None] = {}
     for name, paths in people.items():
-        if name in names.values():
-            probes.update(dict.fromkeys(paths[1:], name))
-        elif len(paths) == 1:
+        if len(paths) > 1:
+            probes.update(dict.fromkeys(paths[1:], clean_name(name)))
+        else:
             probes[paths[0]] = None
     results = []
     for path, image in load_ahead(watch(probes)):

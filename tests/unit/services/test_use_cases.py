@@ -24,6 +24,7 @@ from facegate.errors import EmbeddingSpaceMismatch, UnreadableImage
 from facegate.gallery.faiss_gallery import FaissGallery
 from facegate.services.enroll import Enroller, EnrollmentStatus, Portraits, picture_flaws
 from facegate.services.identify import Identifier
+from facegate.services.measure import measure_identification
 from facegate.services.reading import PREFETCH, FaceReader, load_ahead, main_face
 from facegate.services.thresholds import current_threshold
 from facegate.services.verify import NoFaceFound, verify
@@ -49,10 +50,10 @@ class Gate:
         return [row.status for row in self.rows(name, *paths, **options)]
 
     def rows(self, name: str, *paths: Path, **options: bool) -> list:
-        enroller = Enroller(
-            self.reader, self.store, self.gallery, self.threshold, self.rules, clock
-        )
-        return list(enroller.enroll([Portraits(name, paths)], **options))
+        return list(self.enroller().enroll([Portraits(name, paths)], **options))
+
+    def enroller(self) -> Enroller:
+        return Enroller(self.reader, self.store, self.gallery, self.threshold, self.rules, clock)
 
     def identifier(self) -> Identifier:
         return Identifier(self.reader, self.store, self.gallery, self.threshold, self.rules)
@@ -97,6 +98,29 @@ def test_each_bad_picture_is_refused_with_its_reason(gate: Gate) -> None:
     ]
     assert all(row.message for row in rows[:4])
     assert gate.people() == {"Ana": 1}
+
+
+def test_the_main_face_of_several_is_taken_when_asked_for(gate: Gate) -> None:
+    group = gate.picture(1, faces=2)
+    assert gate.enroll("Ana", group, main_face_only=True) == [ACCEPTED]
+    assert gate.enroll("Bea", gate.picture(2, faces=0), main_face_only=True) == [REJECTED]
+    assert gate.people() == {"Ana": 1}
+
+
+def test_somebody_whose_enrollment_failed_is_missed_in_every_search(gate: Gate) -> None:
+    people = {
+        "Ana": [gate.picture(1), gate.picture(1, 10), gate.picture(1, 20)],
+        "Bea": [gate.picture(2, faces=0), gate.picture(2, 10)],
+        "Eve": [gate.picture(3)],
+    }
+    report = measure_identification(
+        people, reader=gate.reader, store=gate.store, gallery=gate.gallery,
+        enroller=gate.enroller(), threshold=threshold(), rules=ANY_QUALITY,
+    )  # fmt: skip
+    assert (report.enrolled, report.not_enrolled) == (1, 1)
+    assert (report.rank_1.errors, report.rank_1.trials) == (2, 3)
+    assert (report.fnir.errors, report.fnir.trials) == (1, 3)
+    assert (report.fpir.errors, report.fpir.trials) == (0, 1)
 
 
 def test_poor_faces_are_refused_with_all_their_flaws(tmp_path: Path) -> None:
