@@ -87,12 +87,12 @@ class FaceGate:
     @cached_property
     def landmarker(self) -> OnnxLandmarker:
         """Our landmark network, which refines what the detector found."""
-        from facegate.models.onnx_landmarker import OnnxLandmarker
+        from facegate.models.onnx_landmarker import Agreement, OnnxLandmarker
         from facegate.models.runtime import open_session
 
         card = choose_card(self.cards, Task.LANDMARKS)
         session = open_session(card.read_weights(), self.settings.thread_count)
-        return OnnxLandmarker(session, card.model_id)
+        return OnnxLandmarker(session, card.model_id, Agreement(**card.content["agreement"]))
 
     @cached_property
     def embedder(self) -> OnnxEmbedder:

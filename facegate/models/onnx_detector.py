@@ -33,7 +33,9 @@ class DetectorSettings:
     """How faces are looked for.
 
     Attributes:
-        score_threshold: least p_c of a face, a fraction.
+        score_threshold: least score of a face, a fraction.
+        candidate_threshold: least p_c of a cell that the landmark network gets to judge; without
+            one that judges, p_c is the score.
         iou_threshold: a face that overlaps a surer one by more is the same face.
         long_side_px: larger frames are scaled down to this; smaller ones are left as they are.
         closeup_side_px: frames larger than 1.5 times this are looked at once more at this size,
@@ -44,7 +46,8 @@ class DetectorSettings:
         max_faces: at most this many are kept, the surest.
     """
 
-    score_threshold: float = 0.6
+    score_threshold: float = 0.8
+    candidate_threshold: float = 0.3
     iou_threshold: float = 0.5
     long_side_px: int = 640
     closeup_side_px: int = 224
@@ -125,6 +128,7 @@ class OnnxFaceDetector:
         faces = [DetectedFace(boxes[i], landmarks[i], float(scores[i])) for i in kept]
         if self._landmarker is not None:
             faces = self._landmarker.refine(frame_bgr, faces)
+            faces = [face for face in faces if face.score >= settings.score_threshold]
         return sorted(faces, key=lambda face: -_area(face))
 
     def _scales(self, frame_bgr: ImageArray) -> list[float]:
@@ -147,7 +151,10 @@ class OnnxFaceDetector:
             raise ModelError(f"{self._model_id} failed to run: {error}") from error
         centers, strides = cell_grid(*canvas.shape[:2])
         # Comparing logits saves a sigmoid of every cell. NaN compares false: no face.
-        limit = np.log(self._settings.score_threshold / (1 - self._settings.score_threshold))
+        least = self._settings.score_threshold
+        if self._landmarker is not None and self._landmarker.judges:
+            least = min(least, self._settings.candidate_threshold)
+        limit = np.log(least / (1 - least))
         found = np.flatnonzero(cells[:, 0] >= limit)
         scores, boxes, landmarks = decode(cells[found], centers[found], strides[found])
         finite = np.isfinite(boxes).all(axis=1) & np.isfinite(landmarks).all(axis=(1, 2))

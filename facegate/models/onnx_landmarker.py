@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -26,10 +28,53 @@ BATCH_FACES = 16
 _MIRRORED = [1, 0, 2, 4, 3]
 
 
-class OnnxLandmarker:
-    """Finds the landmarks of faces whose boxes are known."""
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far the looks' agreement on the landmarks makes a face more or less likely.
 
-    def __init__(self, session: InferenceSession, model_id: str) -> None:
+    On a face all looks see the same eyes; on a collar or a leaf each sees others. With
+    s the spread of the looks (see `spread_of_looks`), a face's new score is the logistic function
+    of `first_score * logit(p_c) + log_spread * ln(s) + bias`; the weights are a logistic
+    regression, given in the network's card.
+    """
+
+    first_score: float
+    log_spread: float
+    bias: float
+
+    def score(self, first_score: float, spread: float) -> float:
+        """The new score, a fraction, from the detector's score and the spread."""
+        p = min(max(first_score, 1e-6), 1 - 1e-6)
+        logit = self.first_score * math.log(p / (1 - p))
+        logit += self.log_spread * math.log(max(spread, 1e-6)) + self.bias
+        return 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))
+
+
+def spread_of_looks(looks_xy: FloatArray, side_px: float) -> float:
+    """How far several looks at one face differ.
+
+    Args:
+        looks_xy: (looks, 5, 2) landmarks in frame pixels.
+        side_px: longer side of the face's box.
+
+    Returns:
+        Root of the summed variances of x and y, the mean over the landmarks, in sides of the box.
+    """
+    return float(np.linalg.norm(looks_xy.std(axis=0), axis=1).mean() / side_px)
+
+
+class OnnxLandmarker:
+    """Finds the landmarks of faces whose boxes are known.
+
+    Args:
+        session: the network.
+        model_id: name and short digest of the network.
+        agreement: judges faces anew by the spread of the looks; without it scores stay.
+    """
+
+    def __init__(
+        self, session: InferenceSession, model_id: str, agreement: Agreement | None = None
+    ) -> None:
         inputs, outputs = session.get_inputs(), session.get_outputs()
         fits = (
             len(inputs) == len(outputs) == 1
@@ -45,14 +90,20 @@ class OnnxLandmarker:
         self._session = session
         self._input_name = str(inputs[0].name)
         self._model_id = model_id
+        self._agreement = agreement
 
     @property
     def model_id(self) -> str:
         """Name and short digest of the network."""
         return self._model_id
 
+    @property
+    def judges(self) -> bool:
+        """Whether `refine` gives faces new scores."""
+        return self._agreement is not None
+
     def refine(self, frame_bgr: ImageArray, faces: Sequence[DetectedFace]) -> list[DetectedFace]:
-        """Give faces exact landmarks; boxes and scores stay.
+        """Give faces exact landmarks, and scores that count how well the looks agree.
 
         Each face is looked at several times (see ZOOMS), also mirrored; the mean is less noisy than
         a single look. Where the network gives no finite points, the detector's stay.
@@ -79,16 +130,20 @@ class OnnxLandmarker:
                     for (face, scale), found in zip(looks, points, strict=True)
                 ]
             )
-            means = placed.reshape(len(batch), len(ZOOMS), 5, 2).mean(axis=1)
-            for face, landmarks in zip(batch, means, strict=True):
-                good = bool(np.isfinite(landmarks).all())
-                refined.append(
-                    DetectedFace(face.bbox_xyxy, landmarks, face.score) if good else face
-                )
+            for face, several in zip(batch, np.split(placed, len(batch)), strict=True):
+                refined.append(self._judged(face, several.reshape(-1, 5, 2)))
         return refined
 
+    def _judged(self, face: DetectedFace, looks_xy: FloatArray) -> DetectedFace:
+        if not np.isfinite(looks_xy).all():
+            return face
+        score = face.score
+        if self._agreement is not None:
+            score = self._agreement.score(score, spread_of_looks(looks_xy, _longer_side(face)))
+        return DetectedFace(face.bbox_xyxy, looks_xy.mean(axis=0), score)
+
     def _points(self, crops_bgr: ImageArray) -> FloatArray:
-        """(n, 96, 96, 3) uint8 to (n, 5, 2) crop pixels."""
+        """(n, 96, 96, 3) uint8 to (n, 2, 5, 2) crop pixels, seen straight and mirrored."""
         both = np.concatenate([crops_bgr, crops_bgr[:, :, ::-1]])
         try:
             points: FloatArray = self._session.run(None, {self._input_name: both})[0]
@@ -97,7 +152,7 @@ class OnnxLandmarker:
         straight, mirrored = points[: len(crops_bgr)], points[len(crops_bgr) :, _MIRRORED]
         # In the crop's coordinates, pixel i has its center at i: mirroring takes x to 95 - x.
         mirrored = np.stack([SIDE_PX - 1 - mirrored[..., 0], mirrored[..., 1]], axis=-1)
-        return ((straight + mirrored) / 2).astype(np.float32)
+        return np.stack([straight, mirrored], axis=1).astype(np.float32)
 
 
 def _crop(frame_bgr: ImageArray, face: DetectedFace, scale: float) -> ImageArray:

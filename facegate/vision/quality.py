@@ -6,6 +6,7 @@ import math
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from facegate.domain.arrays import FloatArray, ImageArray
 from facegate.domain.faces import DetectedFace
@@ -16,6 +17,11 @@ _DEPTH_PX = np.array([0.0, 0.0, 16.0, 3.0, 3.0])
 """How far each landmark stands before the eyes, in pixels of the 112 template. A nose tip stands
 about 28 mm before the eyes and mouth corners about 5 mm (Farkas, Anthropometry of the Head and
 Face, 1994); eyes 63 mm apart are 35 px apart in the template."""
+
+_FACE = (slice(20, 102), slice(20, 92))
+"""The part of an aligned crop that is face, without background."""
+
+_REBLUR_PX = 7
 
 GOOD_FACE_PX = 112.0
 """From this size on a face fills the embedding network's input without enlargement."""
@@ -31,16 +37,19 @@ def measure_quality(face: DetectedFace, crop_rgb: ImageArray) -> FaceQuality:
     Returns:
         The measured properties; `score` multiplies how well each keeps clear of its limit.
     """
-    gray = cv2.cvtColor(crop_rgb, cv2.COLOR_RGB2GRAY)[20:102, 20:92]  # without background
-    luminance = gray.astype(np.float32) / 255.0
-    brightness, contrast = float(luminance.mean()), float(luminance.std())
-    detail = float(cv2.Laplacian(luminance, cv2.CV_32F).std())
-    sharpness = detail / max(contrast, 0.02)  # dim light must not read as blur
+    luminance = cv2.cvtColor(crop_rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255.0
+    # Beyond the frame's edge an aligned crop is black; neither that nor its edge tells anything.
+    black = (crop_rgb.max(axis=2) == 0).astype(np.uint8)
+    known = cv2.dilate(black, np.ones((_REBLUR_PX, _REBLUR_PX))) == 0
+    known[_FACE] |= not known[_FACE].any()
+    brightness = float(luminance[_FACE][known[_FACE]].mean())
+    contrast = float(luminance[_FACE][known[_FACE]].std())
+    sharpness = _sharpness(luminance, known)
     yaw, pitch, roll = head_pose_deg(face.landmarks_xy)
     size_px = face.size_px
     parts = (
         _ramp(size_px, 24.0, GOOD_FACE_PX),
-        _ramp(sharpness, 0.1, 0.5),
+        _ramp(sharpness, 0.05, 0.4),
         _ramp(brightness, 0.05, 0.25) * _ramp(1.0 - brightness, 0.05, 0.2),
         _ramp(contrast, 0.03, 0.12),
         _ramp(60.0 - abs(yaw), 0.0, 45.0) * _ramp(50.0 - abs(pitch), 0.0, 35.0),
@@ -78,6 +87,25 @@ def head_pose_deg(landmarks_xy: FloatArray) -> tuple[float, float, float]:
     (lx, ly), (rx, ry) = landmarks_xy[0], landmarks_xy[1]
     roll = math.degrees(math.atan2(float(ry - ly), float(rx - lx)))
     return yaw, pitch, roll
+
+
+def _sharpness(luminance: FloatArray, known: npt.NDArray[np.bool_]) -> float:
+    """How much of the differences between neighboring pixels another blur takes away, 0 to 1.
+
+    What is blurred already has little left to lose; light and contrast do not matter.
+
+    Source:
+        Crété, Dolmiere, Ladret and Nicolas, The blur effect: perception and estimation with a new
+        no-reference perceptual blur metric, 2007; here the plain ratio of sums.
+    """
+    reblurred = cv2.blur(luminance, (_REBLUR_PX, _REBLUR_PX))
+    kept, had = 0.0, 0.0
+    for axis in (0, 1):
+        both = np.diff(known[_FACE].astype(np.int8), axis=axis) == 0
+        both &= np.delete(known[_FACE], -1, axis=axis)
+        kept += float(np.abs(np.diff(reblurred[_FACE], axis=axis))[both].sum())
+        had += float(np.abs(np.diff(luminance[_FACE], axis=axis))[both].sum())
+    return max(0.0, 1.0 - kept / had) if had > 0 else 0.0
 
 
 def _ramp(value: float, zero_at: float, one_at: float) -> float:

@@ -63,6 +63,18 @@ def test_blur_lowers_sharpness_and_score(crop: np.ndarray) -> None:
     assert soft.score < sharp.score
 
 
+def test_the_black_beyond_the_frames_edge_counts_for_nothing(crop: np.ndarray) -> None:
+    cut = crop.copy()
+    cut[80:] = cut[:, :35] = 0
+    whole, part = quality_of(crop), quality_of(cut)
+    assert part.sharpness == pytest.approx(whole.sharpness, abs=0.06)
+    assert part.brightness == pytest.approx(whole.brightness, abs=0.1)
+    soft = quality_of(alter.blurred(crop, 0.03) * (cut > 0))
+    assert soft.sharpness < 0.5 * part.sharpness
+    nothing = quality_of(np.zeros_like(crop))
+    assert (nothing.sharpness, nothing.brightness) == (0, 0)
+
+
 def test_dim_light_is_not_taken_for_blur(crop: np.ndarray) -> None:
     bright, dim = quality_of(crop), quality_of(alter.darkened(crop, 0.4))
     assert dim.brightness == pytest.approx(0.4 * bright.brightness, rel=0.05)
