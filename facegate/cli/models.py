@@ -47,7 +47,7 @@ def show(
         return
     shown = table("key", "value")
     for key, value in _flat(card.content):
-        shown.add_row(key, plain(value))
+        shown.add_row(key, plain(" ".join(str(value).split())))
     console().print(shown)
 
 
@@ -82,6 +82,12 @@ def _flat(content: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     for key, value in content.items():
         if isinstance(value, dict):
             rows += _flat(value, f"{prefix}{key}.")
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            for number, one in enumerate(value, 1):
+                rows += _flat(one, f"{prefix}{key}.{number}.")
+        elif isinstance(value, list):
+            separator = " \u00d7 " if key == "shape" else "; "
+            rows.append((prefix + key, separator.join(map(str, value))))
         else:
             rows.append((prefix + key, value))
     return rows

@@ -84,14 +84,9 @@ def _from_folders(root: Path) -> list[Portraits]:
 
 def _from_csv(file: Path) -> list[Portraits]:
     """Columns `name` and `path`, in any order; relative paths start at the file's folder."""
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise InputError(f"{file}: no such file.") from error
-    except OSError as error:
-        raise InputError(f"{file} cannot be read ({error.strerror}).") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file} is not UTF-8 text ({error}).") from error
+    from facegate.evaluation.pairs import read_text
+
+    text = read_text(file)
     first_line = text.partition("\n")[0]
     reader = csv.DictReader(
         text.splitlines(), delimiter=";" if ";" in first_line and "," not in first_line else ","

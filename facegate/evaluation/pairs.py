@@ -40,19 +40,24 @@ def read_pairs(file: Path, root: Path) -> list[ComparisonPair]:
     Raises:
         InputError: a line is malformed, with its number; or there is none.
     """
+    lines = read_text(file).splitlines()
+    is_csv = bool(lines) and {"path_a", "path_b", "same"} <= set(next(csv.reader(lines[:1]), []))
+    pairs = _csv_pairs(file, lines, root) if is_csv else _lfw_pairs(file, lines, root)
+    if not pairs:
+        raise InputError(f"{file} holds no pairs.")
+    return pairs
+
+
+def read_text(file: Path) -> str:
+    """Read a list that somebody made, with or without a byte order mark. Raises InputError."""
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        return file.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise InputError(f"{file}: no such file.") from error
     except OSError as error:
         raise InputError(f"{file} cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{file} is not UTF-8 text ({error}).") from error
-    is_csv = bool(lines) and {"path_a", "path_b", "same"} <= set(next(csv.reader(lines[:1]), []))
-    pairs = _csv_pairs(file, lines, root) if is_csv else _lfw_pairs(file, lines, root)
-    if not pairs:
-        raise InputError(f"{file} holds no pairs.")
-    return pairs
 
 
 def people_in(root: Path) -> dict[str, list[Path]]:

@@ -68,17 +68,17 @@ def train(
     import cv2
     import torch
 
+    from facegate.training.detector import loop
     from facegate.training.detector.data import PreparedSamples
-    from facegate.training.detector.loop import DetectorRecipe, Trainer
+    from facegate.training.run import progress_line
 
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)
     file = Path(recipe) if recipe.endswith(".toml") else RECIPES / f"{recipe}.toml"
-    settings = DetectorRecipe(**tomllib.loads(file.read_text(encoding="utf-8")))
-    for report in Trainer(settings, run, device).run(PreparedSamples(data_folder)):
-        left_min = (settings.images - report["seen"]) / report["images_per_s"] / 60
-        losses = " ".join(f"{name} {value:.4f}" for name, value in report.items() if name != "seen")
-        typer.echo(f"{report['seen']:.0f} images, {left_min:.0f} min left: {losses}")
+    settings = loop.DetectorRecipe(**tomllib.loads(file.read_text(encoding="utf-8")))
+    going = loop.open_run(settings, run, device)
+    for report in loop.train(going, settings, PreparedSamples(data_folder)):
+        typer.echo(progress_line(report, settings.images))
 
 
 @app.command()
@@ -87,16 +87,15 @@ def export(
     output: Annotated[Path, typer.Option(help="ONNX file to write.")],
 ) -> None:
     """Write the averaged weights of a run as ONNX."""
-    import torch
-
     from facegate.models.yolo import YoloFace
     from facegate.training.detector.export import export_onnx
+    from facegate.training.run import averaged_weights
 
     network = YoloFace()
-    state = torch.load(run / "last.pt", map_location="cpu", weights_only=True)
-    network.load_state_dict(state["average"])
+    weights, seen = averaged_weights(run)
+    network.load_state_dict(weights)
     export_onnx(network, output)
-    typer.echo(f"{output} written after {state['seen']} images.")
+    typer.echo(f"{output} written after {seen} images.")
 
 
 if __name__ == "__main__":

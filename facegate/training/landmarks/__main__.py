@@ -51,18 +51,17 @@ def train(
     import torch
 
     from facegate.training.detector.data import PreparedSamples
-    from facegate.training.landmarks.loop import LandmarkRecipe, LandmarkTrainer
+    from facegate.training.landmarks import loop
+    from facegate.training.run import progress_line
 
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)
     file = Path(recipe) if recipe.endswith(".toml") else RECIPES / f"{recipe}.toml"
-    settings = LandmarkRecipe(**tomllib.loads(file.read_text(encoding="utf-8")))
-    trainer = LandmarkTrainer(settings, run, device)
-    for report in trainer.run(PreparedSamples(portraits), PreparedSamples(scenes)):
-        left_min = (settings.faces - report["seen"]) / report["faces_per_s"] / 60
-        typer.echo(
-            f"{left_min:.0f} min left: " + " ".join(f"{k} {v:.4f}" for k, v in report.items())
-        )
+    settings = loop.LandmarkRecipe(**tomllib.loads(file.read_text(encoding="utf-8")))
+    crops = loop.FaceCrops(PreparedSamples(portraits), PreparedSamples(scenes), settings)
+    typer.echo(f"{len(crops)} different faces")
+    for report in loop.train(loop.open_run(settings, run, device), settings, crops):
+        typer.echo(progress_line(report, settings.images))
 
 
 @app.command()
@@ -71,16 +70,15 @@ def export(
     output: Annotated[Path, typer.Option(help="ONNX file to write.")],
 ) -> None:
     """Write the averaged weights of a run as ONNX."""
-    import torch
-
     from facegate.models.landmarker import Landmarker
     from facegate.training.landmarks.export import export_onnx
+    from facegate.training.run import averaged_weights
 
     network = Landmarker()
-    state = torch.load(run / "last.pt", map_location="cpu", weights_only=True)
-    network.load_state_dict(state["average"])
+    weights, seen = averaged_weights(run)
+    network.load_state_dict(weights)
     export_onnx(network, output)
-    typer.echo(f"{output} written after {state['seen']} faces.")
+    typer.echo(f"{output} written after {seen} faces.")
 
 
 if __name__ == "__main__":

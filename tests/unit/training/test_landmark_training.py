@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from facegate.training.detector.data import PreparedSamples, Sample, write_samples
-from facegate.training.landmarks.loop import FaceCrops, LandmarkRecipe, LandmarkTrainer
+from facegate.training.landmarks.loop import FaceCrops, LandmarkRecipe, open_run, train
 from facegate.vision.align import TEMPLATE_112
 
 RECIPE = LandmarkRecipe(
-    seed=1, faces=960, batch=16, learning_rate=4e-3, weight_decay=0.01, ema=0.9,
+    seed=1, images=960, batch=16, learning_rate=4e-3, warm_up_images=30, weight_decay=0.01, ema=0.9,
     rotation_deg=20, shift=0.03, zoom=0.05,
 )  # fmt: skip
 
@@ -61,16 +61,17 @@ def test_crops_keep_the_landmarks_on_the_face(
 def test_training_learns_and_goes_on_after_an_interruption(
     prepared: PreparedSamples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("facegate.training.landmarks.loop.LOG_STEPS", 10)
-    first = LandmarkTrainer(RECIPE, tmp_path / "run")
+    monkeypatch.setattr("facegate.training.run.LOG_STEPS", 10)
+    crops = FaceCrops(prepared, prepared, RECIPE)
+    first = open_run(RECIPE, tmp_path / "run")
     losses = []
-    for report in first.run(prepared, prepared):
-        losses.append(report["loss"])
+    for report in train(first, RECIPE, crops):
+        losses.append(report["total"])
         if report["seen"] >= 480:
             break
     first.save()
-    again = LandmarkTrainer(RECIPE, tmp_path / "run")
+    again = open_run(RECIPE, tmp_path / "run")
     assert again.seen == first.seen
-    losses += [report["loss"] for report in again.run(prepared, prepared)]
-    assert again.seen == RECIPE.faces
+    losses += [report["total"] for report in train(again, RECIPE, crops)]
+    assert again.seen == RECIPE.images
     assert losses[-1] < 0.6 * losses[0]

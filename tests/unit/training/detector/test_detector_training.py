@@ -17,7 +17,7 @@ from facegate.training.detector.data import (
     write_samples,
 )
 from facegate.training.detector.export import export_onnx, read_onnx
-from facegate.training.detector.loop import DetectorRecipe, Trainer, batch_losses
+from facegate.training.detector.loop import DetectorRecipe, batch_losses, open_run, train
 from facegate.training.detector.losses import giou_loss, landmark_loss, objectness_loss
 from facegate.training.detector.targets import IGNORED_BELOW_PX, assign
 from facegate.vision.align import TEMPLATE_112
@@ -228,7 +228,7 @@ RECIPE = DetectorRecipe(
 
 
 def test_training_lowers_the_loss(prepared: PreparedSamples, tmp_path: Path) -> None:
-    trainer = Trainer(RECIPE, tmp_path / "run")
+    trainer = open_run(RECIPE, tmp_path / "run")
     maker = CanvasMaker(prepared, RECIPE.side_px)
     batch = [maker.make(np.random.default_rng(n)) for n in range(8)]
     centers, strides = cell_grid(96, 96)
@@ -239,7 +239,7 @@ def test_training_lowers_the_loss(prepared: PreparedSamples, tmp_path: Path) -> 
             return float(batch_losses(trainer.network, batch, centers, strides, RECIPE)["total"])
 
     before = loss()
-    list(trainer.run(prepared))
+    list(train(trainer, RECIPE, prepared))
     assert loss() < 0.8 * before
     assert trainer.seen == RECIPE.images
 
@@ -247,22 +247,22 @@ def test_training_lowers_the_loss(prepared: PreparedSamples, tmp_path: Path) -> 
 def test_an_interrupted_training_goes_on_where_it_stopped(
     prepared: PreparedSamples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = Trainer(RECIPE, tmp_path / "whole")
-    list(whole.run(prepared))
-    monkeypatch.setattr("facegate.training.detector.loop.LOG_STEPS", 1)
-    part = Trainer(RECIPE, tmp_path / "parts")
-    for report in part.run(prepared):
+    whole = open_run(RECIPE, tmp_path / "whole")
+    list(train(whole, RECIPE, prepared))
+    monkeypatch.setattr("facegate.training.run.LOG_STEPS", 1)
+    part = open_run(RECIPE, tmp_path / "parts")
+    for report in train(part, RECIPE, prepared):
         if report["seen"] >= 20:
             break
     part.save()
-    again = Trainer(RECIPE, tmp_path / "parts")
+    again = open_run(RECIPE, tmp_path / "parts")
     assert again.seen == 20
-    list(again.run(prepared))
+    list(train(again, RECIPE, prepared))
     for ours, theirs in zip(
         again.average.state_dict().values(), whole.average.state_dict().values(), strict=True
     ):
         assert torch.allclose(ours.float(), theirs.float(), atol=1e-4)
-    assert Trainer(RECIPE, tmp_path / "parts").seen == RECIPE.images
+    assert open_run(RECIPE, tmp_path / "parts").seen == RECIPE.images
 
 
 def test_learning_rate_rises_then_falls() -> None:
