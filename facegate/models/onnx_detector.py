@@ -46,7 +46,7 @@ class DetectorSettings:
         max_faces: at most this many are kept, the surest.
     """
 
-    score_threshold: float = 0.8
+    score_threshold: float = 0.75
     candidate_threshold: float = 0.3
     iou_threshold: float = 0.5
     long_side_px: int = 640
