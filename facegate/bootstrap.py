@@ -92,7 +92,7 @@ class FaceGate:
 
         card = choose_card(self.cards, Task.LANDMARKS)
         session = open_session(card.read_weights(), self.settings.thread_count)
-        return OnnxLandmarker(session, card.model_id, Agreement(**card.content["agreement"]))
+        return OnnxLandmarker(session, card.model_id, Agreement.from_card(card))
 
     @cached_property
     def embedder(self) -> OnnxEmbedder:

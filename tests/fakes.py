@@ -27,6 +27,7 @@ ANY_QUALITY = QualityRules(
     min_brightness=0,
     max_brightness=1,
     min_contrast=0,
+    min_visible=0,
     max_yaw_deg=90,
     max_pitch_deg=90,
     max_roll_deg=180,

@@ -33,3 +33,9 @@ class DetectedFace:
         """Shorter side of the box in pixels."""
         x1, y1, x2, y2 = self.bbox_xyxy
         return float(min(x2 - x1, y2 - y1))
+
+    @property
+    def area_px(self) -> float:
+        """Area of the box in pixels."""
+        x1, y1, x2, y2 = (float(value) for value in self.bbox_xyxy)
+        return max(0.0, x2 - x1) * max(0.0, y2 - y1)

@@ -13,9 +13,10 @@ class FaceQuality:
     Attributes:
         size_px: shorter side of the box in frame pixels.
         sharpness: share of the aligned crop's detail that a further blur takes away, in [0, 1];
-            photographs have 0.25 and more, below 0.15 faces are no longer recognized.
-        brightness: mean luminance of the aligned crop in [0, 1].
+            photographs mostly have 0.25 to 0.5.
+        brightness: mean luminance of what is inside the frame, in [0, 1].
         contrast: standard deviation of that luminance in [0, 0.5].
+        visible: share of the face that lies inside the frame, in [0, 1].
         yaw_deg, pitch_deg, roll_deg: rough head pose from the five landmarks; 0 is frontal.
         score: all of it in one number in [0, 1], higher is better; ranks templates.
     """
@@ -24,6 +25,7 @@ class FaceQuality:
     sharpness: float
     brightness: float
     contrast: float
+    visible: float
     yaw_deg: float
     pitch_deg: float
     roll_deg: float
@@ -41,6 +43,7 @@ class Flaw(str, Enum):
     TOO_BRIGHT = "too_bright"
     LOW_CONTRAST = "low_contrast"
     EXTREME_POSE = "extreme_pose"
+    CUT_OFF = "cut_off"
 
     @property
     def sentence(self) -> str:
@@ -56,6 +59,7 @@ _SENTENCES = {
     Flaw.TOO_DARK: "the face is too dark; add light",
     Flaw.TOO_BRIGHT: "the face is overexposed; reduce the light",
     Flaw.LOW_CONTRAST: "the face has too little contrast",
+    Flaw.CUT_OFF: "a part of the face is outside the picture; move to the middle",
     Flaw.EXTREME_POSE: "the face is turned too far; look at the camera",
 }
 
@@ -69,6 +73,7 @@ class QualityRules:
     min_brightness: float
     max_brightness: float
     min_contrast: float
+    min_visible: float
     max_yaw_deg: float
     max_pitch_deg: float
     max_roll_deg: float
@@ -82,6 +87,7 @@ class QualityRules:
         )
         checks = (
             (Flaw.TOO_SMALL, quality.size_px < self.min_face_px),
+            (Flaw.CUT_OFF, quality.visible < self.min_visible),
             (Flaw.TOO_DARK, quality.brightness < self.min_brightness),
             (Flaw.TOO_BRIGHT, quality.brightness > self.max_brightness),
             (Flaw.LOW_CONTRAST, quality.contrast < self.min_contrast),

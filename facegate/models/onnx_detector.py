@@ -43,7 +43,7 @@ class DetectorSettings:
             faces up to about this size.
         border_px: black pixels around the frame, so that faces cut by its edge have room.
         min_face_px: faces with a shorter box side, in frame pixels, are left out.
-        max_faces: at most this many are kept, the surest.
+        max_faces: at most this many are kept, the surest by p_c.
     """
 
     score_threshold: float = 0.75
@@ -129,7 +129,7 @@ class OnnxFaceDetector:
         if self._landmarker is not None:
             faces = self._landmarker.refine(frame_bgr, faces)
             faces = [face for face in faces if face.score >= settings.score_threshold]
-        return sorted(faces, key=lambda face: -_area(face))
+        return sorted(faces, key=lambda face: -face.area_px)
 
     def _scales(self, frame_bgr: ImageArray) -> list[float]:
         """Factors at which the frame is looked at."""
@@ -203,8 +203,3 @@ def decode(
     offsets = cells[:, 5:].reshape(-1, 5, 2)
     landmarks = (centers_xy[:, None, :] + offsets * stride[:, :, None]).astype(np.float32)
     return scores, boxes, landmarks
-
-
-def _area(face: DetectedFace) -> float:
-    x1, y1, x2, y2 = face.bbox_xyxy
-    return float((x2 - x1) * (y2 - y1))

@@ -17,6 +17,8 @@ from facegate.errors import ModelError
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
+    from facegate.models.registry import ModelCard
+
 SIDE_PX = 96
 MARGIN = 1.4
 """The network's contract; see `facegate.models.landmarker` (a test holds both together)."""
@@ -35,12 +37,24 @@ class Agreement:
     On a face all looks see the same eyes; on a collar or a leaf each sees others. With
     s the spread of the looks (see `spread_of_looks`), a face's new score is the logistic function
     of `first_score * logit(p_c) + log_spread * ln(s) + bias`; the weights are a logistic
-    regression, given in the network's card.
+    regression on candidates that one detector found, given in the network's card.
     """
 
     first_score: float
     log_spread: float
     bias: float
+
+    @classmethod
+    def from_card(cls, card: ModelCard) -> Agreement:
+        """Read the three weights from a card's `[agreement]`. Raises ModelError."""
+        try:
+            section = card.content["agreement"]
+            weights = cls(*(float(section[key]) for key in ("first_score", "log_spread", "bias")))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"The card of {card.name} has no usable [agreement].") from error
+        if not all(map(math.isfinite, (weights.first_score, weights.log_spread, weights.bias))):
+            raise ModelError(f"The card of {card.name} has no usable [agreement].")
+        return weights
 
     def score(self, first_score: float, spread: float) -> float:
         """The new score, a fraction, from the detector's score and the spread."""

@@ -17,12 +17,8 @@ from facegate.domain.people import Template, clean_name
 from facegate.domain.quality import Flaw, QualityRules
 from facegate.errors import EmbeddingSpaceMismatch, UnreadableImage
 from facegate.ports import Clock, Gallery, Store
-from facegate.services.reading import FaceReader, FaceReading, load_ahead
+from facegate.services.reading import BYSTANDER_SHARE, FaceReader, FaceReading, load_ahead
 from facegate.vision.images import LoadedImage
-
-BYSTANDER_SHARE = 0.25
-"""Faces with less than this share of the largest one's area are background, not a second person:
-half the width and half the height, as someone standing twice as far away."""
 
 
 class EnrollmentStatus(str, Enum):
@@ -283,12 +279,7 @@ def picture_flaws(faces: Sequence[DetectedFace]) -> tuple[Flaw, ...]:
     """
     if not faces:
         return (Flaw.NO_FACE,)
-    areas = [_area(face) for face in faces]
-    if any(area >= BYSTANDER_SHARE * areas[0] for area in areas[1:]):
+    least = BYSTANDER_SHARE * faces[0].area_px
+    if any(face.area_px >= least for face in faces[1:]):
         return (Flaw.SEVERAL_FACES,)
     return ()
-
-
-def _area(face: DetectedFace) -> float:
-    x1, y1, x2, y2 = (float(value) for value in face.bbox_xyxy)
-    return max(0.0, x2 - x1) * max(0.0, y2 - y1)

@@ -16,12 +16,17 @@ from facegate.domain.faces import DetectedFace
 from facegate.domain.quality import FaceQuality
 from facegate.errors import ShapeError, UnreadableImage
 from facegate.ports import Detector, Embedder
-from facegate.vision.align import align_face
+from facegate.vision.align import align_face, inside_frame
 from facegate.vision.images import LoadedImage, load_image
 from facegate.vision.quality import measure_quality
 
 PREFETCH = 2
 """Pictures decoded ahead of the one being looked at: enough to keep decoding off the way."""
+
+
+BYSTANDER_SHARE = 0.25
+"""Faces with less than this share of the largest one's area are background, not a second person:
+half the width and half the height, as someone standing twice as far away."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,9 +77,14 @@ class FaceReader:
                 aligned.append((face, align_face(frame_bgr, face.landmarks_xy)))
         if not aligned:
             return []
+        resolution_wh = (int(frame_bgr.shape[1]), int(frame_bgr.shape[0]))
         embeddings = self._embedder.embed(np.stack([crop for _, crop in aligned]))
         return [
-            FaceReading(face, measure_quality(face, crop), locked_unit(embedding, "embedding"))
+            FaceReading(
+                face,
+                measure_quality(face, crop, inside_frame(face.landmarks_xy, resolution_wh)),
+                locked_unit(embedding, "embedding"),
+            )
             for (face, crop), embedding in zip(aligned, embeddings, strict=True)
         ]
 
@@ -82,17 +92,19 @@ class FaceReader:
 def main_face(faces: Sequence[DetectedFace], resolution_wh: tuple[int, int]) -> DetectedFace:
     """Choose the face that a picture is about: large and near the center.
 
+    Faces with less than BYSTANDER_SHARE of the largest one's area are never meant.
+
     Source:
         Area minus twice the squared distance to the center, as in Sandberg's FaceNet alignment.
     """
     center = np.asarray(resolution_wh, dtype=np.float64) / 2
 
     def prominence(face: DetectedFace) -> float:
-        x1, y1, x2, y2 = (float(value) for value in face.bbox_xyxy)
-        offset = np.array([(x1 + x2) / 2, (y1 + y2) / 2]) - center
-        return (x2 - x1) * (y2 - y1) - 2.0 * float(offset @ offset)
+        offset = (face.bbox_xyxy[:2] + face.bbox_xyxy[2:]) / 2 - center
+        return face.area_px - 2.0 * float(offset @ offset)
 
-    return max(faces, key=prominence)
+    least = BYSTANDER_SHARE * max(face.area_px for face in faces)
+    return max((face for face in faces if face.area_px >= least), key=prominence)
 
 
 def load_ahead(

@@ -127,6 +127,29 @@ def align_face(
     return np.ascontiguousarray(warped[:, :, ::-1])
 
 
+def inside_frame(
+    landmarks_xy: npt.NDArray[np.floating[Any]], resolution_wh: tuple[int, int]
+) -> npt.NDArray[np.bool_]:
+    """Which pixels of an aligned crop show the frame, and not the black around it.
+
+    Args:
+        landmarks_xy: (5, 2) frame pixels, as given to `align_face`.
+        resolution_wh: of the frame.
+
+    Returns:
+        (112, 112) bool.
+
+    Raises:
+        ShapeError: landmarks not finite or all on one spot.
+    """
+    transform = umeyama(landmarks_xy, TEMPLATE_112)
+    y, x = np.indices((CROP_PX, CROP_PX), dtype=np.float64)
+    back = np.linalg.inv(transform[:, :2])
+    source = np.stack([x - transform[0, 2], y - transform[1, 2]], axis=-1) @ back.T
+    least, most = -0.5, np.asarray(resolution_wh) - 0.5
+    return np.asarray(((source >= least) & (source <= most)).all(axis=-1))
+
+
 def _supersampling(transform: npt.NDArray[np.float64]) -> int:
     """How many frame pixels fall on one crop pixel along a side, at least 1."""
     scale = float(np.hypot(transform[0, 0], transform[1, 0]))

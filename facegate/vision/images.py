@@ -34,11 +34,16 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "MPO")
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 MAX_PIXELS = 128_000_000
-"""Largest picture that is decoded: 100 megapixels and a little, about a gigabyte of memory."""
+"""Largest picture that is decoded: 100 megapixels and a little. That takes about a gigabyte, and up
+to three with transparency or 16 bits."""
 
 REDUCE_PIXELS = 32_000_000
-"""Larger JPEG files are decoded at a half, a quarter or an eighth, which costs them no face: the
-detector looks at a picture scaled down much further."""
+"""Larger JPEG files are decoded at a half, a quarter or an eighth. The detector looks at a picture
+scaled down much further, so no face is lost; a face's size is then that of the reduced picture."""
+
+MAX_JPEG_PIXELS = 1_000_000_000
+"""Largest JPEG that is decoded at a fraction; progressive ones, whose decoder holds the whole
+picture, only up to MAX_PIXELS."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,7 +176,9 @@ def _read_bytes(path: Path) -> bytes:
 
 def _check_size(image: Image.Image, path: Path) -> None:
     """Refuse what would not fit into memory; a huge JPEG can be decoded at a fraction instead."""
-    if image.format == "JPEG":
+    pixels = image.width * image.height
+    most = MAX_PIXELS if image.info.get("progressive") else MAX_JPEG_PIXELS
+    if image.format in {"JPEG", "MPO"} and pixels <= most:
         divisor = 1
         while divisor < 8 and image.width * image.height > REDUCE_PIXELS * divisor**2:
             divisor *= 2
@@ -179,7 +186,7 @@ def _check_size(image: Image.Image, path: Path) -> None:
             image.draft("RGB", (image.width // divisor, image.height // divisor))
     if image.width * image.height <= MAX_PIXELS:
         return
-    megapixels = image.width * image.height / 1e6
+    megapixels = pixels / 1e6
     raise UnreadableImage(
         path,
         "too_large",

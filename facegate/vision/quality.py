@@ -21,27 +21,34 @@ Face, 1994); eyes 63 mm apart are 35 px apart in the template."""
 _FACE = (slice(20, 102), slice(20, 92))
 """The part of an aligned crop that is face, without background."""
 
-_REBLUR_PX = 7
+_REBLUR_PX = 9
+_NOISE_PX = 1.0
+"""Deviation of the blur that takes a camera's noise away first: noise is sharp, and no detail."""
 
 GOOD_FACE_PX = 112.0
 """From this size on a face fills the embedding network's input without enlargement."""
 
 
-def measure_quality(face: DetectedFace, crop_rgb: ImageArray) -> FaceQuality:
+def measure_quality(
+    face: DetectedFace, crop_rgb: ImageArray, inside: npt.NDArray[np.bool_] | None = None
+) -> FaceQuality:
     """Judge one face from its landmarks and its aligned crop.
 
     Args:
         face: as detected, in frame pixels.
         crop_rgb: (112, 112, 3) uint8, aligned.
+        inside: (112, 112), see `facegate.vision.align.inside_frame`; None for all of it.
 
     Returns:
         The measured properties; `score` multiplies how well each keeps clear of its limit.
     """
     luminance = cv2.cvtColor(crop_rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255.0
+    known = np.ones(luminance.shape, dtype=bool) if inside is None else inside
+    visible = float(known[_FACE].mean())
     # Beyond the frame's edge an aligned crop is black; neither that nor its edge tells anything.
-    black = (crop_rgb.max(axis=2) == 0).astype(np.uint8)
-    known = cv2.dilate(black, np.ones((_REBLUR_PX, _REBLUR_PX))) == 0
-    known[_FACE] |= not known[_FACE].any()
+    known = cv2.erode(known.astype(np.uint8), np.ones((_REBLUR_PX, _REBLUR_PX))) > 0
+    if not known[_FACE].any():
+        known = np.ones_like(known)
     brightness = float(luminance[_FACE][known[_FACE]].mean())
     contrast = float(luminance[_FACE][known[_FACE]].std())
     sharpness = _sharpness(luminance, known)
@@ -49,14 +56,15 @@ def measure_quality(face: DetectedFace, crop_rgb: ImageArray) -> FaceQuality:
     size_px = face.size_px
     parts = (
         _ramp(size_px, 24.0, GOOD_FACE_PX),
-        _ramp(sharpness, 0.05, 0.4),
+        _ramp(sharpness, 0.08, 0.35),
         _ramp(brightness, 0.05, 0.25) * _ramp(1.0 - brightness, 0.05, 0.2),
         _ramp(contrast, 0.03, 0.12),
         _ramp(60.0 - abs(yaw), 0.0, 45.0) * _ramp(50.0 - abs(pitch), 0.0, 35.0),
         _ramp(float(face.score), 0.3, 0.8),
+        _ramp(visible, 0.5, 1.0),
     )
     score = math.prod(0.2 + 0.8 * part for part in parts)
-    return FaceQuality(size_px, sharpness, brightness, contrast, yaw, pitch, roll, score)
+    return FaceQuality(size_px, sharpness, brightness, contrast, visible, yaw, pitch, roll, score)
 
 
 def head_pose_deg(landmarks_xy: FloatArray) -> tuple[float, float, float]:
@@ -92,12 +100,14 @@ def head_pose_deg(landmarks_xy: FloatArray) -> tuple[float, float, float]:
 def _sharpness(luminance: FloatArray, known: npt.NDArray[np.bool_]) -> float:
     """How much of the differences between neighboring pixels another blur takes away, 0 to 1.
 
-    What is blurred already has little left to lose; light and contrast do not matter.
+    What is blurred already has little left to lose; light and contrast do not matter. Noise is
+    taken away first, as far as that goes.
 
     Source:
         Crété, Dolmiere, Ladret and Nicolas, The blur effect: perception and estimation with a new
         no-reference perceptual blur metric, 2007; here the plain ratio of sums.
     """
+    luminance = cv2.GaussianBlur(luminance, (0, 0), _NOISE_PX)
     reblurred = cv2.blur(luminance, (_REBLUR_PX, _REBLUR_PX))
     kept, had = 0.0, 0.0
     for axis in (0, 1):

@@ -69,8 +69,8 @@ def test_names_that_are_none_are_refused(name: str) -> None:
         clean_name(name)
 
 
-GOOD = FaceQuality(120, 0.5, 0.5, 0.2, 0, 0, 0, 0.9)
-RULES = QualityRules(50, 0.2, 0.2, 0.9, 0.1, 30, 30, 40)
+GOOD = FaceQuality(120, 0.5, 0.5, 0.2, 1.0, 0, 0, 0, 0.9)
+RULES = QualityRules(50, 0.2, 0.2, 0.9, 0.1, 0.8, 30, 30, 40)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,7 @@ RULES = QualityRules(50, 0.2, 0.2, 0.9, 0.1, 30, 30, 40)
         ({"brightness": 0.1}, Flaw.TOO_DARK),
         ({"brightness": 0.95}, Flaw.TOO_BRIGHT),
         ({"contrast": 0.05}, Flaw.LOW_CONTRAST),
+        ({"visible": 0.7}, Flaw.CUT_OFF),
         ({"yaw_deg": -31}, Flaw.EXTREME_POSE),
         ({"pitch_deg": 31}, Flaw.EXTREME_POSE),
         ({"roll_deg": -41}, Flaw.EXTREME_POSE),

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from facegate.bootstrap import models_folder, start
+from facegate.domain.faces import DetectedFace
 from facegate.errors import ModelError, ShapeError
 from facegate.models import onnx_detector, yolo
 from facegate.models.onnx_detector import DetectorSettings, OnnxFaceDetector
@@ -154,3 +155,27 @@ def test_limits_are_kept(collins: np.ndarray) -> None:
     assert areas == sorted(areas, reverse=True)
     large = OnnxFaceDetector(session, DetectorSettings(min_face_px=300), "x")
     assert large.detect(collins) == []
+
+
+class Judge:
+    """A landmark network that gives every face the score asked for."""
+
+    judges = True
+
+    def __init__(self, score: float) -> None:
+        self.score, self.seen = score, 0
+
+    def refine(self, _: np.ndarray, faces: list[DetectedFace]) -> list[DetectedFace]:
+        self.seen = len(faces)
+        return [DetectedFace(one.bbox_xyxy, one.landmarks_xy, self.score) for one in faces]
+
+
+def test_the_landmark_network_has_the_last_word(weights: Path, collins: np.ndarray) -> None:
+    session = open_session(weights.read_bytes(), 1)
+    settings = DetectorSettings(score_threshold=0.75, candidate_threshold=0.05)
+    sure, doubtful = Judge(0.8), Judge(0.7)
+    found = OnnxFaceDetector(session, settings, "x", sure).detect(collins)
+    assert len(found) == sure.seen > 1, "candidates under the score threshold are judged too"
+    assert OnnxFaceDetector(session, settings, "x", doubtful).detect(collins) == []
+    alone = OnnxFaceDetector(session, settings, "x").detect(collins)
+    assert all(face.score >= 0.75 for face in alone)

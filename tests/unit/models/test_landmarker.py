@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -137,7 +138,23 @@ def test_a_face_is_sure_and_a_wall_is_not(portrait_paths: dict[str, Path]) -> No
     (sure,) = gate.landmarker.refine(frame, [doubtful])
     wall = np.random.default_rng(0).integers(90, 110, frame.shape, np.uint8)
     (nothing,) = gate.landmarker.refine(wall, [doubtful])
-    assert nothing.score < 0.5 < 0.7 < sure.score
+    assert nothing.score < 0.5
+    assert sure.score > 0.7
     plain = OnnxLandmarker(gate.landmarker._session, "x")
     assert not plain.judges
     assert plain.refine(frame, [doubtful])[0].score == 0.5
+
+
+@pytest.mark.parametrize(
+    "section",
+    [None, {}, {"first_score": 1, "log_spread": "x", "bias": 0}, "text",
+     {"first_score": 1, "log_spread": float("nan"), "bias": 0}],
+)  # fmt: skip
+def test_a_card_without_usable_weights_is_refused(section: object) -> None:
+    card = choose_card(read_cards(models_folder()), Task.LANDMARKS)
+    assert Agreement.from_card(card) == start().landmarker._agreement
+    content = {**card.content, "agreement": section}
+    if section is None:
+        del content["agreement"]
+    with pytest.raises(ModelError, match="agreement"):
+        Agreement.from_card(dataclasses.replace(card, content=content))

@@ -29,7 +29,7 @@ from facegate.services.reading import PREFETCH, FaceReader, load_ahead, main_fac
 from facegate.services.thresholds import current_threshold
 from facegate.services.verify import NoFaceFound, verify
 from facegate.store.unit_of_work import SqlStore
-from facegate.vision.images import LoadedImage
+from facegate.vision.images import LoadedImage, load_image
 
 ACCEPTED, REJECTED = EnrollmentStatus.ACCEPTED, EnrollmentStatus.REJECTED
 ALREADY, ERROR = EnrollmentStatus.ALREADY, EnrollmentStatus.ERROR
@@ -105,6 +105,9 @@ def test_the_main_face_of_several_is_taken_when_asked_for(gate: Gate) -> None:
     assert gate.enroll("Ana", group, main_face_only=True) == [ACCEPTED]
     assert gate.enroll("Bea", gate.picture(2, faces=0), main_face_only=True) == [REJECTED]
     assert gate.people() == {"Ana": 1}
+    with gate.store.snapshot() as work:
+        (template,) = work.templates.of_subject(work.subjects.find("Ana").subject_id)
+    assert template.quality == gate.reader.read(load_image(group).frame_bgr)[0].quality.score
 
 
 def test_somebody_whose_enrollment_failed_is_missed_in_every_search(gate: Gate) -> None:
@@ -331,6 +334,9 @@ def test_the_main_face_is_large_and_central() -> None:
     assert main_face([aside, central], (250, 250)) is central
     larger = face_at(60, 60, 130)
     assert main_face([central, larger], (250, 250)) is larger
+    bystander = face_at(1950, 1450, 100)
+    aside = face_at(600, 1100, 800)
+    assert main_face([aside, bystander], (4000, 3000)) is aside, "size comes before place"
 
 
 def test_loading_ahead_keeps_order_and_stays_a_few_pictures_ahead(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from facegate.errors import ShapeError
-from facegate.vision.align import CROP_PX, TEMPLATE_112, align_face, umeyama
+from facegate.vision.align import CROP_PX, TEMPLATE_112, align_face, inside_frame, umeyama
 
 points = arrays(np.float64, (5, 2), elements=st.floats(-500, 500, width=32)).filter(
     lambda p: np.ptp(p, axis=0).max() > 1
@@ -141,6 +141,16 @@ def test_outside_of_the_frame_is_black_and_the_inside_does_not_move(shift):
     inside = (x >= 0) & (x < 320) & (y >= 0) & (y < 240)
     assert (crop[inside] == 200).all()
     assert (crop[~inside] == 0).all()
+
+
+@pytest.mark.parametrize("shift", [(-30.0, 0.0), (0.0, -30.0), (150.0, 40.0), (20.0, 20.0)])
+def test_inside_the_frame_is_what_is_not_black(shift: tuple[float, float]) -> None:
+    frame = np.full((120, 200, 3), 255, np.uint8)
+    landmarks = TEMPLATE_112 * 0.7 + shift
+    shown = align_face(frame, landmarks)[:, :, 0]
+    inside = inside_frame(landmarks, (200, 120))
+    assert (inside != (shown > 127)).mean() < 0.02
+    assert inside_frame(landmarks + 1e4, (200, 120)).sum() == 0
 
 
 def test_a_crop_does_not_depend_on_how_much_frame_surrounds_it():

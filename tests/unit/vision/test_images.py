@@ -247,3 +247,13 @@ def test_a_folder_that_cannot_be_listed_is_an_error(
     monkeypatch.setattr(Path, "iterdir", refuse)
     with pytest.raises(InputError, match="cannot be listed"):
         list(find_images([tmp_path]))
+
+
+def test_a_huge_progressive_jpeg_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Its decoder would hold the whole picture, however small it is asked to make it.
+    monkeypatch.setattr(images, "REDUCE_PIXELS", 5_000)
+    monkeypatch.setattr(images, "MAX_PIXELS", 20_000)
+    whole = gradient(400, 200)
+    assert decode_image(encoded(whole, "JPEG"), NOWHERE).pixels_per_frame_pixel == 4
+    with pytest.raises(UnreadableImage, match="400x200"):
+        decode_image(encoded(whole, "JPEG", progressive=True), NOWHERE)

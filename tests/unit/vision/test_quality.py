@@ -45,8 +45,10 @@ def test_landmarks_on_one_point_are_no_pose_to_trust() -> None:
 
 
 def quality_of(crop: np.ndarray, size: float = 120.0):
-    face = DetectedFace([0, 0, size, size], TEMPLATE_112, 0.9)
-    return measure_quality(face, crop)
+    return measure_quality(DetectedFace([0, 0, size, size], TEMPLATE_112, 0.9), crop)
+
+
+FACE = DetectedFace([0, 0, 120, 120], TEMPLATE_112, 0.9)
 
 
 @pytest.fixture
@@ -64,15 +66,25 @@ def test_blur_lowers_sharpness_and_score(crop: np.ndarray) -> None:
 
 
 def test_the_black_beyond_the_frames_edge_counts_for_nothing(crop: np.ndarray) -> None:
-    cut = crop.copy()
-    cut[80:] = cut[:, :35] = 0
-    whole, part = quality_of(crop), quality_of(cut)
+    inside = np.ones((112, 112), bool)
+    inside[80:] = inside[:, :35] = False
+    whole = quality_of(crop)
+    part = measure_quality(FACE, crop * inside[:, :, None], inside)
     assert part.sharpness == pytest.approx(whole.sharpness, abs=0.06)
     assert part.brightness == pytest.approx(whole.brightness, abs=0.1)
-    soft = quality_of(alter.blurred(crop, 0.03) * (cut > 0))
-    assert soft.sharpness < 0.5 * part.sharpness
-    nothing = quality_of(np.zeros_like(crop))
-    assert (nothing.sharpness, nothing.brightness) == (0, 0)
+    assert part.visible == pytest.approx(60 * 57 / (82 * 72))
+    assert part.score < 0.5 * whole.score
+    shadows = quality_of(crop * inside[:, :, None])
+    assert shadows.brightness < 0.7 * whole.brightness, "black inside the frame is dark"
+    nothing = measure_quality(FACE, np.zeros_like(crop), np.zeros((112, 112), bool))
+    assert (nothing.sharpness, nothing.brightness, nothing.visible) == (0, 0, 0)
+
+
+def test_noise_does_not_make_a_blurred_face_sharp(crop: np.ndarray) -> None:
+    soft = alter.blurred(crop, 0.05)
+    noise = np.random.default_rng(0).normal(0, 3, crop.shape)
+    noisy = np.clip(soft + noise, 0, 255).astype(np.uint8)
+    assert quality_of(noisy).sharpness < 0.6 * quality_of(crop).sharpness
 
 
 def test_dim_light_is_not_taken_for_blur(crop: np.ndarray) -> None:
