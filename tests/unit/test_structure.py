@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "gallery": {"domain", "errors", "ports"},
     "store": {"domain", "errors", "locations"},
     "services": {"domain", "errors", "ports", "vision", "evaluation"},
-    "training": {"bootstrap", "ports", "domain", "errors", "vision", "evaluation", "models"},
+    "training": {"domain", "errors", "vision", "evaluation", "models"},
     "bootstrap": {
         "config", "domain", "errors", "gallery", "locations", "models", "services", "store",
     },

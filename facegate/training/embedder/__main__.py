@@ -1,14 +1,11 @@
 """`python -m facegate.training.embedder`: prepare, teach, train, export.
 
-    prepare celeba   TEACHERS --images DIR --identities FILE --detector ONNX
-    prepare fairface TEACHERS --images DIR --landmarks NPZ --detector ONNX
-    teach   TEACHERS/celeba NAME TEACHER.onnx
-    prepare celeba   DATA --images DIR --identities FILE --taught TEACHERS
-    prepare fairface DATA --images DIR --landmarks NPZ --taught TEACHERS
+    prepare celeba   DATA --images DIR --identities FILE --detector ONNX
+    prepare fairface DATA --images DIR --landmarks NPZ --detector ONNX
+    teach   DATA/celeba NAME TEACHER.onnx
     train   DATA RUN --recipe TOML --start START.onnx
     export  RUN OUT.onnx --blend-with RUN/start.onnx --share 0.6 --mirror
 
-The teachers see each face as YuNet aligns it, the student as FaceGate's own networks do.
 Everything can be interrupted; `train` goes on where it was.
 """
 
@@ -19,24 +16,19 @@ import hashlib
 import logging
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import torch
 
-from facegate.bootstrap import start
 from facegate.errors import FacegateError
 from facegate.models.mobilefacenet import network_from_weights
 from facegate.training.embedder.data import (
-    FindsLandmarks,
-    GateLandmarks,
     YunetLandmarks,
     celeba_faces,
     fairface_faces,
     open_prepared,
     prepare,
-    taught,
 )
 from facegate.training.embedder.export import blend, export_onnx, read_start
 from facegate.training.embedder.loop import EmbedderTraining
@@ -61,19 +53,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _prepare(chosen: argparse.Namespace) -> None:
-    teachers = None
+    finder = YunetLandmarks(chosen.detector)
     if chosen.source == "celeba":
         faces = list(celeba_faces(chosen.images, chosen.identities))
+        teachers = None
     else:
         faces, teachers = fairface_faces(chosen.images, chosen.landmarks)
-    finder: FindsLandmarks
-    if chosen.detector is not None:
-        finder = YunetLandmarks(chosen.detector)
-    else:
-        finder = GateLandmarks(start().detector)
-        faces = [replace(face, landmarks_xy=None) for face in faces]
-    if chosen.taught is not None:
-        faces, teachers = taught(faces, open_prepared(chosen.taught / chosen.source))
     folder = chosen.data / chosen.source
     kept = prepare(faces, folder, finder, teachers)
     _log.info("%d of %d faces are in %s", kept, len(faces), folder)
@@ -124,8 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--images", type=Path, required=True)
     command.add_argument("--identities", type=Path, help="CelebA's identity_CelebA.txt")
     command.add_argument("--landmarks", type=Path, help="FairFace: npz of landmarks and teachers")
-    command.add_argument("--detector", type=Path, help="YuNet's ONNX file; else FaceGate's own")
-    command.add_argument("--taught", type=Path, help="folder of sets with teachers' embeddings")
+    command.add_argument("--detector", type=Path, required=True, help="YuNet's ONNX file")
 
     command = commands.add_parser("teach", help="store a teacher's embeddings of prepared faces")
     command.add_argument("folder", type=Path, help="one prepared set")

@@ -17,9 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegate.domain.arrays import FloatArray, ImageArray
-from facegate.domain.faces import DetectedFace
 from facegate.errors import ConfigError, ShapeError
-from facegate.ports import Detector
 from facegate.vision.align import CROP_PX, align_face
 
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -91,47 +89,6 @@ class YunetLandmarks:
         away = np.linalg.norm(centers - middle, axis=1) / np.sqrt(faces[:, 2] * faces[:, 3])
         landmarks = faces[int(np.argmin(away)), 4:14].reshape(5, 2)
         return np.asarray(landmarks / scale - border, dtype=np.float32)
-
-
-class GateLandmarks:
-    """Landmarks as the gate finds them, with the errors that its embedding network will meet.
-
-    Args:
-        detector: ours, with the landmark network.
-    """
-
-    def __init__(self, detector: Detector) -> None:
-        self._detector = detector
-
-    def __call__(self, frame_bgr: ImageArray) -> FloatArray | None:
-        """Find the face nearest to the middle, measured in its own size."""
-        height, width = frame_bgr.shape[:2]
-        border = round(_BORDER * max(height, width))
-        padded = cv2.copyMakeBorder(frame_bgr, *(border,) * 4, cv2.BORDER_CONSTANT)
-        faces = self._detector.detect(np.asarray(padded, np.uint8))
-        if not faces:
-            return None
-        middle = np.array([padded.shape[1], padded.shape[0]]) / 2
-
-        def away(face: DetectedFace) -> float:
-            center = (face.bbox_xyxy[:2] + face.bbox_xyxy[2:]) / 2
-            return float(np.linalg.norm(center - middle) / face.size_px)
-
-        nearest = min(faces, key=away)
-        return np.asarray(nearest.landmarks_xy - border, dtype=np.float32)
-
-
-def taught(
-    faces: Iterable[SourceFace], teachers: AlignedFaces
-) -> tuple[list[SourceFace], dict[str, FloatArray]]:
-    """Keep the faces that another prepared set holds too, and what its teachers say about them.
-
-    Teachers see a face best as they were trained to see it; the student has to cope with less.
-    """
-    where = {str(name): row for row, name in enumerate(teachers.files)}
-    kept = [face for face in faces if face.name in where]
-    rows = [where[face.name] for face in kept]
-    return kept, {name: embeddings[rows] for name, embeddings in teachers.teachers.items()}
 
 
 def celeba_faces(images: Path, identities: Path) -> Iterator[SourceFace]:
