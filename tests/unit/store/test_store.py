@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
 import os
 import signal
 import sqlite3
@@ -368,26 +367,26 @@ def test_passwords_do_not_reach_messages() -> None:
     assert "hunter2" not in engine.without_password("postgresql://gate:hunter2@db/x")
 
 
-def _enroll_many(url: str, prefix: str, count: int) -> None:
-    store = SqlStore(url)
-    for number in range(count):
-        with store.transaction() as work:
-            subject = work.subjects.add(f"{prefix}{number}", NOW)
-            work.templates.add(subject.subject_id, template(source=f"{prefix}{number}"))
-            work.commit()
-
-
 def test_two_processes_write_at_once_from_the_first_start(tmp_path: Path) -> None:
     url = url_of(tmp_path)
-    context = multiprocessing.get_context("spawn")
-    writers = [
-        context.Process(target=_enroll_many, args=(url, prefix, 15)) for prefix in ("a", "b")
-    ]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
-    assert [writer.exitcode for writer in writers] == [0, 0]
+    code = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).resolve().parents[2])!r})
+from facegate.store.unit_of_work import SqlStore
+from fakes import *
+from facegate.domain.people import Template
+store = SqlStore({url!r})
+for number in range(15):
+    name = sys.argv[1] + str(number)
+    with store.transaction() as work:
+        one = work.subjects.add(name, NOW)
+        work.templates.add(
+            one.subject_id, Template(0, 0, embedding(0), MODEL, .5, name, name, NOW)
+        )
+        work.commit()
+"""
+    writers = [subprocess.Popen([sys.executable, "-c", code, prefix]) for prefix in ("a", "b")]
+    assert [writer.wait() for writer in writers] == [0, 0]
     with SqlStore(url).snapshot() as work:
         assert len(work.subjects.list()) == 30
         assert work.gallery_revision()[1] == 30
