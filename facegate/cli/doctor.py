@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from facegate.cli.output import EXIT_NO, JsonOption, console, plain, print_json, table
+from facegate.cli.output import EXIT_NO, JsonOption, console, percent, plain, print_json, table
 
 if TYPE_CHECKING:
     from facegate.bootstrap import FaceGate
@@ -124,7 +124,7 @@ def _threshold(gate: FaceGate) -> Result:
     from facegate.services.health import Health
 
     tau = gate.threshold()
-    rates = f"FMR {tau.fmr.value:.2%} of {tau.fmr.trials}, FNMR {tau.fnmr.value:.2%} of "
+    rates = f"FMR {percent(tau.fmr.value)} of {tau.fmr.trials}, FNMR {percent(tau.fnmr.value)} of "
     seen = f"τ = {tau.tau:.3f} by {tau.method}: {rates}{tau.fnmr.trials}; {tau.data}"
     return Health.OK, seen, ""
 

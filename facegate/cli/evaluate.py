@@ -11,6 +11,7 @@ import typer
 from facegate.cli.output import (
     JsonOption,
     console,
+    percent,
     plain,
     print_json,
     progress,
@@ -129,7 +130,7 @@ def identification(root: Root, as_json: JsonOption = False) -> None:
 
 def _cells(measured: Rate) -> tuple[str, str, str]:
     return (
-        f"{measured.value:.2%}",
+        percent(measured.value),
         f"{measured.errors}/{measured.trials}",
-        f"{measured.low:.2%} to {measured.high:.2%}",
+        f"{percent(measured.low)} to {percent(measured.high)}",
     )

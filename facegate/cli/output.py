@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 import sys
 import tempfile
@@ -73,6 +74,12 @@ def plain(text: object) -> str:
 
     cleaned = "".join(c if c.isprintable() else "\ufffd" for c in str(text))  # no escape sequences
     return escape(cleaned)
+
+
+def percent(share: float) -> str:
+    """A share for people: two decimals, and for small ones as many as show two digits."""
+    decimals = 2 if share == 0 else max(2, 1 - math.floor(math.log10(abs(share) * 100)))
+    return f"{share:.{decimals}%}"
 
 
 def print_json(value: Any) -> None:

@@ -10,6 +10,7 @@ import typer
 from facegate.cli.output import (
     JsonOption,
     console,
+    percent,
     plain,
     print_json,
     progress,
@@ -78,8 +79,8 @@ def tune(
     out.print(f"[bold]τ = {found.tau:.4f}[/bold] for {model_id}, F1 {found.f1:.4f}")
     for title, one in (("FMR ", found.fmr), ("FNMR", found.fnmr)):
         out.print(
-            f"{title} {one.value:.4%}: {one.errors} of {one.trials} pairs, "
-            f"95 % interval {one.low:.4%} to {one.high:.4%}"
+            f"{title} {percent(one.value)}: {one.errors} of {one.trials} pairs, "
+            f"95 % interval {percent(one.low)} to {percent(one.high)}"
         )
     out.print(f"[dim]{plain(found.data)}[/dim]")
     if encoded.failed:

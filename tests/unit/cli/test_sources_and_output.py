@@ -122,6 +122,14 @@ def test_undecodable_paths_stay_valid_json() -> None:
     line.encode("utf-8")
 
 
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0, "0.00%"), (1, "100.00%"), (0.2912, "29.12%"), (0.005, "0.50%"), (3.85e-5, "0.0039%")],
+)
+def test_small_shares_keep_two_digits(share: float, text: str) -> None:
+    assert output.percent(share) == text
+
+
 def test_csv_quotes_what_needs_it() -> None:
     assert output.csv_line(["a,b", None, 'say "x"', 1]) == '"a,b",,"say ""x""",1\n'
 
