@@ -61,12 +61,10 @@ def show(name: Name, as_json: JsonOption = False) -> None:
         return
     state = "enabled" if subject.enabled else "[yellow]disabled[/yellow]"
     console().print(f"[bold]{plain(subject.name)}[/bold], {state}")
-    shown = table("template", "source", "quality", "model", "date", right=["template", "quality"])
+    shown = table("source", "quality", "model", "date", right=["quality"])
     for one in templates:
         date = one.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
-        shown.add_row(
-            str(one.template_id), plain(one.source), f"{one.quality:.2f}", one.model_id, date
-        )
+        shown.add_row(plain(one.source), f"{one.quality:.2f}", one.model_id, date)
     console().print(shown)
 
 

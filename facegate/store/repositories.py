@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+import secrets
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,15 @@ CHUNK = 500
 """Numbers in one IN clause; SQLite allows 999 in its older builds."""
 
 
+REVISION_STEPS = 2**20
+"""A revision grows by chance steps. If an old copy of the database is put back and goes another way
+from there, a process that knew the first way does not meet its revision again by counting."""
+
+TEMPLATE_NUMBERS = 2**53 - 1
+"""Template numbers are drawn from 1 to this, for the same reason: none stands for two faces in two
+lives of a database. (JSON readers keep whole numbers up to here.)"""
+
+
 class _Repository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -28,7 +38,9 @@ class _Repository:
     def _touch_gallery(self) -> None:
         """Tell all processes that what is searched has changed, in the same transaction."""
         self._connection.execute(
-            update(gallery_state).values(revision=gallery_state.c.revision + 1)
+            update(gallery_state).values(
+                revision=gallery_state.c.revision + 1 + secrets.randbelow(REVISION_STEPS)
+            )
         )
 
 
@@ -111,6 +123,7 @@ class SqlTemplates(_Repository):
         """Store a template for a subject; returns it with its numbers."""
         result = self._connection.execute(
             insert(templates).values(
+                id=1 + secrets.randbelow(TEMPLATE_NUMBERS),
                 subject_id=subject_id,
                 model_id=template.model_id,
                 embedding=template.embedding.astype("<f4").tobytes(),
@@ -136,7 +149,9 @@ class SqlTemplates(_Repository):
     def of_subject(self, subject_id: int) -> list[Template]:
         """All templates of one person, any model, oldest first."""
         rows = self._connection.execute(
-            select(templates).where(templates.c.subject_id == subject_id).order_by(templates.c.id)
+            select(templates)
+            .where(templates.c.subject_id == subject_id)
+            .order_by(templates.c.created_at, templates.c.id)
         )
         return [_template(row) for row in rows]
 

@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -32,6 +33,10 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 """Every constraint has a name, so that every migration can find it again."""
+
+
+LargeNumber = BigInteger().with_variant(Integer(), "sqlite")
+"""64 bits; SQLite's own INTEGER has them already, and only that is a primary key by itself."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -85,7 +90,7 @@ subjects = Table(
 templates = Table(
     "templates",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", LargeNumber, primary_key=True, autoincrement=False),
     Column("subject_id", ForeignKey("subjects.id", ondelete="CASCADE"), nullable=False),
     Column("model_id", String(120), nullable=False),
     Column("embedding", LargeBinary, nullable=False),  # little-endian float32, unit length
@@ -96,7 +101,6 @@ templates = Table(
     UniqueConstraint("subject_id", "model_id", "source_sha256"),
     CheckConstraint("quality >= 0 AND quality <= 1", name="quality_is_fraction"),
     Index(None, "model_id"),
-    sqlite_autoincrement=True,
 )
 
 thresholds = Table(
@@ -143,7 +147,7 @@ gallery_state = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("store_id", String(32), nullable=False),
-    Column("revision", Integer, nullable=False),
+    Column("revision", LargeNumber, nullable=False),
     CheckConstraint("id = 1", name="single_row"),
 )
 """One row: the store's own id, and a number that grows with every change to what is searched."""

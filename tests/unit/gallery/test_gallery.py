@@ -241,6 +241,31 @@ def test_an_old_copy_of_the_database_put_back_is_noticed(
     assert len(cached(store, tmp_path / "index")) == 56
 
 
+def test_an_old_copy_that_went_another_way_brings_nobody_back(
+    store: SqlStore, people: dict[int, np.ndarray], tmp_path: Path
+) -> None:
+    """Eve is enrolled, a backup from before is put back, and Ana's cousin gets Eve's place."""
+    store.close()
+    source = tmp_path / "g.db"
+    backup = source.read_bytes()
+    running = cached(store, tmp_path / "index")
+    eve, cousin = unit(np.ones((1, 16))), unit(np.arange(-8.0, 8.0)[None])
+    enroll(store, "Eve", eve)
+    running.refresh()
+    (before,) = running.search(eve, MODEL, 1)
+    store.close()
+    for stray in tmp_path.glob("g.db-*"):
+        stray.unlink()
+    source.write_bytes(backup)
+    number = enroll(store, "Cousin", cousin)
+    assert number == before[0].subject_id, "the database counts on where the backup stood"
+    running.refresh()
+    for gallery in (running, cached(store, tmp_path / "index")):
+        assert len(gallery) == 57
+        assert gallery.search(eve, MODEL, 1)[0][0].similarity < 0.99
+        assert gallery.search(cousin, MODEL, 1)[0][0].subject_id == number
+
+
 def test_a_cache_that_cannot_be_written_stops_nothing(
     store: SqlStore, people: dict[int, np.ndarray], tmp_path: Path
 ) -> None:
