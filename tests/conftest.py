@@ -42,7 +42,7 @@ def lfw_mini(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
     pack = SHARED / "data" / "lfw_mini.tar"
     if not pack.is_file():
-        pytest.skip("the pack lfw_mini.tar is not beside this checkout")
+        pytest.skip("needs lfw_mini.tar, photographs that must not be shipped, in ../shared/data")
     folder = tmp_path_factory.mktemp("lfw_mini")
     with tarfile.open(pack) as archive:
         archive.extractall(folder, filter="data")

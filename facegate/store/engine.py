@@ -86,7 +86,7 @@ def _make_private(file: Path) -> None:
     """Templates are personal data: other users of the machine have no business in them."""
     try:
         if not file.parent.exists():
-            file.parent.mkdir(parents=True, mode=0o700)
+            file.parent.mkdir(parents=True, mode=0o700, exist_ok=True)  # another may be quicker
         if not file.exists():
             file.touch(mode=0o600)
     except OSError as error:

@@ -143,11 +143,18 @@ def inside_frame(
         ShapeError: landmarks not finite or all on one spot.
     """
     transform = umeyama(landmarks_xy, TEMPLATE_112)
-    y, x = np.indices((CROP_PX, CROP_PX), dtype=np.float64)
     back = np.linalg.inv(transform[:, :2])
-    source = np.stack([x - transform[0, 2], y - transform[1, 2]], axis=-1) @ back.T
     least, most = -0.5, np.asarray(resolution_wh) - 0.5
-    return np.asarray(((source >= least) & (source <= most)).all(axis=-1))
+
+    def inside(x: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        source = np.stack([x - transform[0, 2], y - transform[1, 2]], axis=-1) @ back.T
+        return np.asarray(((source >= least) & (source <= most)).all(axis=-1))
+
+    end = CROP_PX - 1.0
+    if inside(np.array([0.0, end, 0.0, end]), np.array([0.0, 0.0, end, end])).all():
+        return np.ones((CROP_PX, CROP_PX), dtype=bool)  # nearly always: the frame is convex
+    y, x = np.indices((CROP_PX, CROP_PX), dtype=np.float64)
+    return inside(x, y)
 
 
 def _supersampling(transform: npt.NDArray[np.float64]) -> int:

@@ -14,7 +14,6 @@ depends_on = None
 def upgrade():
     """Make all tables of the first version."""
     moment = sa.DateTime(timezone=True)
-    large = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     op.create_table(
         "subjects",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -28,7 +27,7 @@ def upgrade():
     )
     op.create_table(
         "templates",
-        sa.Column("id", large, autoincrement=False, nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("subject_id", sa.Integer(), nullable=False),
         sa.Column("model_id", sa.String(120), nullable=False),
         sa.Column("embedding", sa.LargeBinary(), nullable=False),
@@ -52,6 +51,7 @@ def upgrade():
             "source_sha256",
             name="uq_templates_subject_id_model_id_source_sha256",
         ),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_templates_model_id", "templates", ["model_id"])
     rates = [
@@ -96,7 +96,7 @@ def upgrade():
         "gallery_state",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("store_id", sa.String(32), nullable=False),
-        sa.Column("revision", large, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
         sa.CheckConstraint("id = 1", name="ck_gallery_state_single_row"),
         sa.PrimaryKeyConstraint("id", name="pk_gallery_state"),
     )

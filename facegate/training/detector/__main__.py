@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import random
-import sys
 from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 app = typer.Typer(help="Train the face detector.", no_args_is_help=True)
 
 WIDER_LONGEST_PX, MASKON_LONGEST_PX = 800, 640
-RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 
 Folder = Annotated[Path, typer.Option(exists=True, file_okay=False)]
 
@@ -70,12 +63,12 @@ def train(
 
     from facegate.training.detector import loop
     from facegate.training.detector.data import PreparedSamples
+    from facegate.training.recipe import read_recipe
     from facegate.training.run import progress_line
 
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)
-    file = Path(recipe) if recipe.endswith(".toml") else RECIPES / f"{recipe}.toml"
-    settings = loop.DetectorRecipe(**tomllib.loads(file.read_text(encoding="utf-8")))
+    settings = read_recipe(loop.DetectorRecipe, recipe)
     going = loop.open_run(settings, run, device)
     for report in loop.train(going, settings, PreparedSamples(data_folder)):
         typer.echo(progress_line(report, settings.images))

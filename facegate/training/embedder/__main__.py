@@ -32,8 +32,9 @@ from facegate.training.embedder.data import (
 )
 from facegate.training.embedder.export import blend, export_onnx, read_start
 from facegate.training.embedder.loop import EmbedderTraining
-from facegate.training.embedder.recipe import read_recipe
+from facegate.training.embedder.recipe import EmbedderRecipe
 from facegate.training.embedder.teachers import add_teacher, read_teacher
+from facegate.training.recipe import read_recipe
 
 _log = logging.getLogger("facegate.training.embedder")
 
@@ -70,7 +71,7 @@ def _teach(chosen: argparse.Namespace) -> None:
 
 def _train(chosen: argparse.Namespace) -> None:
     training = EmbedderTraining(
-        read_recipe(chosen.recipe),
+        read_recipe(EmbedderRecipe, chosen.recipe),
         open_prepared(chosen.data / "celeba"),
         open_prepared(chosen.data / "fairface"),
         read_start(chosen.start),

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from pydantic import BaseModel, ConfigDict, Field
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from facegate.errors import ConfigError
 from facegate.training.embedder.mining import Mining
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 
 class _Section(BaseModel):
@@ -99,21 +90,3 @@ class EmbedderRecipe(_Section):
     validation: ValidationRecipe
     labeled_augmentation: AugmentationRecipe = AugmentationRecipe()
     unlabeled_augmentation: AugmentationRecipe = AugmentationRecipe()
-
-
-def read_recipe(path: Path) -> EmbedderRecipe:
-    """Read a recipe.
-
-    Raises:
-        ConfigError: it cannot be read, a key is unknown or missing, or a value out of bounds.
-    """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-        return EmbedderRecipe.model_validate(content)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"The recipe {path} cannot be read: {error}.") from error
-    except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()
-        )
-        raise ConfigError(f"The recipe {path} is wrong: {wrong}.") from error

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 app = typer.Typer(help="Train the landmark network.", no_args_is_help=True)
-
-RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 
 
 @app.command()
@@ -52,12 +44,12 @@ def train(
 
     from facegate.training.detector.data import PreparedSamples
     from facegate.training.landmarks import loop
+    from facegate.training.recipe import read_recipe
     from facegate.training.run import progress_line
 
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)
-    file = Path(recipe) if recipe.endswith(".toml") else RECIPES / f"{recipe}.toml"
-    settings = loop.LandmarkRecipe(**tomllib.loads(file.read_text(encoding="utf-8")))
+    settings = read_recipe(loop.LandmarkRecipe, recipe)
     crops = loop.FaceCrops(PreparedSamples(portraits), PreparedSamples(scenes), settings)
     typer.echo(f"{len(crops)} different faces")
     for report in loop.train(loop.open_run(settings, run, device), settings, crops):

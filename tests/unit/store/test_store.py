@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes import MODEL, NOW, embedding, threshold
+from sqlalchemy import text
 
 from facegate.domain.people import Template
 from facegate.errors import (
@@ -45,7 +46,9 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         return
     given = os.environ.get("FACEGATE_TEST_POSTGRESQL_URL")
     if not given:
-        pytest.skip("FACEGATE_TEST_POSTGRESQL_URL does not name a PostgreSQL database to test on")
+        pytest.skip(
+            "needs a PostgreSQL server: set FACEGATE_TEST_POSTGRESQL_URL to an empty database"
+        )
     if migrate.status(given).current:
         migrate.downgrade(given, "base")
     yield given
@@ -213,6 +216,40 @@ def test_schema_equals_the_tables_and_can_be_taken_back(url: str) -> None:
     assert migrate.status(url).pending == migrate.REVISIONS
     migrate.upgrade(url)
     assert not migrate.status(url).pending
+
+
+def test_a_database_of_the_first_schema_keeps_everything(url: str) -> None:
+    migrate.upgrade(url, "0001")
+    opened = engine.open_engine(url)
+    vector = template().embedding.astype("<f4").tobytes()
+    with opened.execution_options(writes=True).begin() as connection:
+        connection.execute(
+            text("INSERT INTO subjects (name, created_at) VALUES ('Ana', :at)"), {"at": NOW}
+        )
+        connection.execute(
+            text(
+                "INSERT INTO templates (subject_id, model_id, embedding, quality, source, "
+                "source_sha256, created_at) VALUES (1, :model, :vector, 0.5, 'a', 'old', :at)"
+            ),
+            {"model": MODEL, "vector": vector, "at": NOW},
+        )
+        connection.execute(text("UPDATE gallery_state SET revision = 7"))
+    opened.dispose()
+    assert migrate.status(url).pending == ("0002",)
+    store = SqlStore(url)
+    with store.transaction() as work:
+        new = work.templates.add(1, template(source="new"))
+        work.commit()
+    with store.snapshot() as work:
+        assert {one.source_sha256 for one in work.templates.of_subject(1)} == {"old", "new"}
+        assert set(work.templates.searchable_ids(MODEL)) == {1, new.template_id}
+        assert work.gallery_revision()[1] > 7
+    store.close()
+    migrate.downgrade(url, "0001")
+    assert migrate.status(url).pending == ("0002",)
+    with store.snapshot() as work:
+        assert len(work.templates.of_subject(1)) == 2
+    store.close()
 
 
 def test_known_revisions_are_the_scripts() -> None:

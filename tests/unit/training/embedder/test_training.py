@@ -31,10 +31,11 @@ from facegate.training.embedder.export import (  # noqa: E402
     read_start,
 )
 from facegate.training.embedder.loop import EmbedderTraining, learning_rate  # noqa: E402
-from facegate.training.embedder.recipe import EmbedderRecipe, read_recipe  # noqa: E402
+from facegate.training.embedder.recipe import EmbedderRecipe  # noqa: E402
 from facegate.training.embedder.targets import whiten_network  # noqa: E402
 from facegate.training.embedder.teachers import add_teacher, read_teacher  # noqa: E402
 from facegate.training.embedder.validation import hold_out, verify  # noqa: E402
+from facegate.training.recipe import read_recipe  # noqa: E402
 from facegate.vision.align import TEMPLATE_112  # noqa: E402
 
 SHIPPED_ONNX = shipped("assets") / "models" / "facegate-mobileface-m1.onnx"
@@ -273,7 +274,7 @@ def test_nothing_prepared_is_a_sentence(tmp_path):
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("embedder*.toml")), ids=lambda p: p.stem)
 def test_shipped_recipes_can_be_read(path):
-    assert read_recipe(path).name == path.stem
+    assert read_recipe(EmbedderRecipe, path).name == path.stem
 
 
 def test_a_misspelled_recipe_is_refused(tmp_path):
@@ -281,7 +282,7 @@ def test_a_misspelled_recipe_is_refused(tmp_path):
     path = tmp_path / "embedder.toml"
     path.write_text(text.replace("margin", "margn"), encoding="utf-8")
     with pytest.raises(ConfigError, match="margn"):
-        read_recipe(path)
+        read_recipe(EmbedderRecipe, path)
 
 
 def test_another_network_is_not_taken_for_ours(tmp_path):
