@@ -1,7 +1,7 @@
 """A training run that can be stopped and taken up again: seeded, averaged, on CPU or CUDA.
 
-The detector and the landmark network differ in what a batch is and in its losses; all the rest is
-here.
+Detector, landmark network and embedding differ in what a batch is and in its losses; all the rest
+is here.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+import cv2
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +22,9 @@ from torch import Tensor, nn
 
 CHECKPOINT_S = 120.0
 LOG_STEPS = 50
+SMALLEST_SCALE = 1e-3
+"""Of a relative rate: a parameter that begins at zero must be able to leave it."""
+
 AHEAD = 2
 """Batches made by another thread while the network learns from this one."""
 
@@ -41,6 +45,12 @@ class RunRecipe(BaseModel):
     weight_decay: float = Field(ge=0)
     clip_norm: float = Field(10.0, gt=0, description="Longest gradient.")
     ema: float = Field(ge=0, lt=1, description="Decay per step of the averaged weights.")
+    relative_rate: bool = Field(
+        False,
+        description="Each parameter's rate is the rate times its mean magnitude at the start: "
+        "folded weights differ a hundredfold between layers, and Adam's steps do not know.",
+    )
+    bf16: bool = Field(False, description="Autocast to bfloat16; pays where the machine has it.")
 
     def rate_at(self, seen: int) -> float:
         """Learning rate after some images: a straight rise, then half a cosine down."""
@@ -68,7 +78,16 @@ class TrainingRun:
         self.network = network.to(device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).eval()
-        self.optimizer = torch.optim.AdamW(network.parameters(), weight_decay=recipe.weight_decay)
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": [p], "scale": max(float(p.detach().abs().mean()), SMALLEST_SCALE)}
+                if recipe.relative_rate
+                else {"params": [p], "scale": 1.0}
+                for p in self.network.parameters()
+                if p.requires_grad
+            ],
+            weight_decay=recipe.weight_decay,
+        )
         if self.file.is_file():
             state = torch.load(self.file, map_location=device, weights_only=True)
             for part in ("network", "average", "optimizer"):
@@ -81,9 +100,7 @@ class TrainingRun:
         state: dict[str, Any] = {
             part: getattr(self, part).state_dict() for part in ("network", "average", "optimizer")
         }
-        temporary = self.file.with_suffix(".part")
-        torch.save({**state, "seen": self.seen}, temporary)
-        temporary.replace(self.file)
+        replace_file(self.file, lambda path: torch.save({**state, "seen": self.seen}, path))
 
     def learn(
         self,
@@ -103,10 +120,12 @@ class TrainingRun:
         self.network.train()
         sums: dict[str, float] = {}
         began = saved = time.monotonic()
+        half = torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=recipe.bf16)
         for steps, batch in enumerate(self._batches(make), start=1):
             for group in self.optimizer.param_groups:
-                group["lr"] = recipe.rate_at(self.seen)
-            found = losses(batch)
+                group["lr"] = recipe.rate_at(self.seen) * group["scale"]
+            with half:
+                found = losses(batch)
             self.optimizer.zero_grad(set_to_none=True)
             found["total"].backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip_norm)
@@ -153,11 +172,17 @@ class TrainingRun:
                 yield future.result()
 
 
-def progress_line(report: dict[str, float], images: int) -> str:
-    """A report of `TrainingRun.learn` as one line for people."""
-    left_min = (images - report["seen"]) / report["images_per_s"] / 60
-    losses = " ".join(f"{name} {value:.4f}" for name, value in report.items() if name != "seen")
-    return f"{report['seen']:.0f} images, {left_min:.0f} min left: {losses}"
+def use_threads(threads: int) -> None:
+    """Let torch use so many threads of the CPU; pictures are made by one beside them."""
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(1)
+
+
+def replace_file(file: Path, write: Callable[[Path], None]) -> None:
+    """Write a file so that an interruption leaves the old one or the new one, never half of one."""
+    temporary = file.with_suffix(".part")
+    write(temporary)
+    temporary.replace(file)
 
 
 def averaged_weights(folder: Path) -> tuple[dict[str, Any], int]:

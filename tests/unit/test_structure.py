@@ -40,12 +40,17 @@ HOMES = {
     "onnxruntime": {"models"},
     "torch": {"models", "training"},
     "onnx": {"training"},
-    "typer": {"cli", "training"},
+    "typer": {"cli"},
     "rich": {"cli"},
     "PyQt6": set(),
     "pydantic_settings": {"config"},
 }
-TORCH_MODULES = {"models/yolo.py", "models/mobilefacenet.py", "models/landmarker.py"}
+TORCH_MODULES = {
+    "models/yolo.py",
+    "models/mobilefacenet.py",
+    "models/mobilenet.py",
+    "models/landmarker.py",
+}
 
 
 def imports_of(file: Path) -> set[str]:

@@ -25,6 +25,8 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 NOBODY = -1
 """Person number of a face whose identity is not known."""
 
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+
 _DETECTION_SIDE_PX = 192  # enough for a picture that is one face and its surroundings
 _BORDER = 0.25  # of the side: detectors miss faces that fill the picture
 
@@ -38,22 +40,68 @@ class FindsLandmarks(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AlignedFaces:
-    """Faces ready for training.
+    """One prepared set.
 
     Attributes:
         crops_rgb: (n, 112, 112, 3) uint8, memory-mapped.
         person: (n,) int64, NOBODY where it is not known.
         files: (n,) names within the source.
         teachers: for each teacher (n, d) unit embeddings; empty when there are none.
+        left_out: (n,) why a face is not to be used, empty where it is; see `cleaning`.
     """
 
     crops_rgb: ImageArray
     person: IntArray
     files: npt.NDArray[np.str_]
     teachers: dict[str, FloatArray]
+    left_out: npt.NDArray[np.str_]
 
     def __len__(self) -> int:
         return len(self.crops_rgb)
+
+
+class FacePool:
+    """Several prepared sets as one; what was left out is not in it.
+
+    Attributes:
+        person: (n,) int64: known people count from 0, the same number never in two sets; NOBODY
+            for everybody else, and for people with one image, who have no pair.
+        teachers: for each teacher that all sets have, (n, d) unit embeddings.
+    """
+
+    def __init__(self, sets: list[AlignedFaces]) -> None:
+        self._crops = [faces.crops_rgb for faces in sets]
+        kept = [np.flatnonzero(faces.left_out == "") for faces in sets]
+        self._set = np.repeat(np.arange(len(sets)), [len(rows) for rows in kept])
+        self._row = np.concatenate(kept)
+        self.person = self._number(
+            [faces.person[rows] for faces, rows in zip(sets, kept, strict=True)]
+        )
+        common = set.intersection(*(set(faces.teachers) for faces in sets))
+        self.teachers: dict[str, FloatArray] = {
+            name: np.concatenate(
+                [faces.teachers[name][rows] for faces, rows in zip(sets, kept, strict=True)]
+            )
+            for name in sorted(common)
+        }
+
+    def __len__(self) -> int:
+        return len(self._row)
+
+    def crops_rgb(self, positions: IntArray) -> ImageArray:
+        """Crops (len(positions), 112, 112, 3) uint8."""
+        return np.stack([self._crops[self._set[i]][self._row[i]] for i in positions])
+
+    @staticmethod
+    def _number(people: list[IntArray]) -> IntArray:
+        numbers, first_free = [], 0
+        for person in people:
+            unique, inverse, counts = np.unique(person, return_inverse=True, return_counts=True)
+            known = (unique != NOBODY) & (counts >= 2)
+            numbered = np.where(known, first_free + np.cumsum(known) - 1, NOBODY)
+            numbers.append(numbered[inverse].astype(np.int64))
+            first_free += int(known.sum())
+        return np.concatenate(numbers)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,6 +171,21 @@ def fairface_faces(images: Path, teachers: Path) -> tuple[list[SourceFace], dict
     return faces, embeddings
 
 
+def folder_faces(images: Path, named: bool) -> Iterator[SourceFace]:
+    """List any pictures below a folder.
+
+    Args:
+        images: holds pictures, at any depth.
+        named: each folder right below is one person; else nobody is known.
+    """
+    folders = sorted(path for path in images.iterdir() if path.is_dir()) if named else [images]
+    for number, folder in enumerate(folders):
+        for path in sorted(folder.rglob("*")):
+            if path.suffix.lower() in _SUFFIXES:
+                name = path.relative_to(images).as_posix()
+                yield SourceFace(path, name, number if named else NOBODY)
+
+
 def prepare(
     faces: Iterable[SourceFace],
     folder: Path,
@@ -136,13 +199,14 @@ def prepare(
     Returns:
         Number of faces kept.
     """
-    listed = list(faces)
     folder.mkdir(parents=True, exist_ok=True)
+    listed: list[SourceFace] = []
     kept: list[int] = []
     dropped: dict[str, str] = {}
     raw = folder / "crops.partial"
     with raw.open("wb") as file:
-        for index, face in enumerate(listed):
+        for index, face in enumerate(faces):
+            listed.append(face)
             crop = _crop(face, find_landmarks)
             if isinstance(crop, str):
                 dropped[face.name] = crop
@@ -175,14 +239,25 @@ def open_prepared(folder: Path) -> AlignedFaces:
                 for name in arrays.files
                 if name.startswith("teacher_")
             }
+            left_out = arrays["left_out"] if "left_out" in arrays else np.full(len(files), "")
         shape = (len(files), CROP_PX, CROP_PX, 3)
         crops = np.memmap(folder / "crops.u8", dtype=np.uint8, mode="r", shape=shape)
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"{folder} holds no prepared faces ({error}).",
-            hint="Run `python -m facegate.training.embedder prepare` first.",
+            hint="Run `facegate train embedder prepare` first.",
         ) from error
-    return AlignedFaces(crops, person, files, teachers)
+    return AlignedFaces(crops, person, files, teachers, left_out)
+
+
+def store_columns(folder: Path, **columns: np.ndarray[Any, Any]) -> None:
+    """Add columns of a prepared set, or replace them; whole or not at all."""
+    with np.load(folder / "faces.npz") as stored:
+        arrays = {key: stored[key] for key in stored.files}
+    arrays.update(columns)
+    partial = folder / "faces.partial.npz"
+    np.savez(partial, **arrays)
+    partial.replace(folder / "faces.npz")
 
 
 def _crop(face: SourceFace, find_landmarks: FindsLandmarks) -> ImageArray | str:

@@ -1,4 +1,4 @@
-"""Carries the embedding network between torch and ONNX, in both directions.
+"""Carries the embedding networks between torch and ONNX, in both directions.
 
 The ONNX file keeps torch's parameter names, so the shipped file is also the checkpoint: training
 goes on from it, and the parity test rebuilds the torch network from it.
@@ -9,24 +9,34 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
-from onnx import numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from facegate.errors import ModelError
-from facegate.models.mobilefacenet import MobileFaceNet, network_from_weights
+from facegate.training.embedder.networks import NETWORKS, EmbeddingNetwork, build_network, name_of
 from facegate.vision.align import CROP_PX
 
 INPUT_NAME, OUTPUT_NAME = "crops_rgb", "embeddings"
-_MIRROR = "sees_mirrored"
+_NETWORK, _MIRROR = "network", "sees_mirrored"
 OPSET = 17
 """ONNX opset 17 has all that is used and is read by every onnxruntime since 1.12."""
 
+_HALF_FROM = 4096
+"""Values from which on a parameter is stored in half precision: the small ones cost nothing."""
 
-def export_onnx(network: MobileFaceNet, path: Path) -> None:
-    """Write the network as ONNX: (n, 112, 112, 3) uint8 RGB in, (n, 128) float32 unit vectors out.
+
+def export_onnx(network: EmbeddingNetwork, path: Path, half: bool = False) -> None:
+    """Write a network as ONNX: (n, 112, 112, 3) uint8 RGB in, (n, 128) float32 unit vectors out.
 
     The same weights give the same bytes, so a digest can be checked by exporting again.
+
+    Args:
+        network: what to write; left as it is, but in the layout that torch exports.
+        path: the file.
+        half: store weights in 16 bits. They become float32 again once, when a session opens, so
+            the time for a face stays the same and the file is half as large.
     """
     network = network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     example = torch.zeros(2, CROP_PX, CROP_PX, 3, dtype=torch.uint8)
@@ -44,33 +54,84 @@ def export_onnx(network: MobileFaceNet, path: Path) -> None:
             dynamo=False,
         )
     model = onnx.load(path)
-    onnx.helper.set_model_props(model, {_MIRROR: str(network.sees_mirrored)})
+    properties = {_NETWORK: name_of(network), _MIRROR: str(network.sees_mirrored)}
+    helper.set_model_props(model, properties)
     for node in model.graph.node:
         node.doc_string = ""  # holds source lines and paths of this machine
+    _name_slopes(model.graph, network)
+    if half:
+        _store_in_half(model.graph)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
 
 
-def read_onnx(path: Path) -> MobileFaceNet:
+def _name_slopes(graph: onnx.GraphProto, network: EmbeddingNetwork) -> None:
+    """Give PReLU's slopes their names back: the exporter reshapes them, and renames them so."""
+    names = [name for name, _ in network.named_parameters() if name.endswith("_slope")]
+    used = [node for node in graph.node if node.op_type == "PRelu"]
+    items = {item.name: item for item in graph.initializer}
+    # Equal constants are written once, and lent to the other layers by an Identity node.
+    lent = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Identity"}
+    slopes, replaced = {}, set()
+    # A network that sees both views runs each layer twice.
+    for node, name in zip(used, names * (len(used) // max(1, len(names))), strict=True):
+        replaced.add(node.input[1])
+        values = numpy_helper.to_array(items[lent.get(node.input[1], node.input[1])])
+        slopes[name] = numpy_helper.from_array(values, name)
+        node.input[1] = name
+    nodes = [node for node in graph.node if not replaced.intersection(node.output)]
+    still_used = {name for node in nodes for name in node.input}
+    kept = [item for item in graph.initializer if item.name in still_used - set(slopes)]
+    del graph.initializer[:], graph.node[:]
+    graph.initializer.extend([*kept, *slopes.values()])
+    graph.node.extend(nodes)
+
+
+def _store_in_half(graph: onnx.GraphProto) -> None:
+    """Replace large float32 constants by their 16-bit values and a cast back."""
+    kept, casts = [], []
+    for item in graph.initializer:
+        values = numpy_helper.to_array(item)
+        if values.dtype != np.float32 or values.size < _HALF_FROM:
+            kept.append(item)
+            continue
+        stored = f"{item.name}.half"
+        kept.append(numpy_helper.from_array(values.astype(np.float16), stored))
+        casts.append(helper.make_node("Cast", [stored], [item.name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.initializer[:], graph.node[:]
+    graph.initializer.extend(kept)
+    graph.node.extend(nodes)
+
+
+def read_onnx(path: Path) -> EmbeddingNetwork:
     """Rebuild the torch network from an ONNX file that `export_onnx` wrote.
 
     Raises:
         ModelError: the file holds another network.
     """
     model = onnx.load(path)
-    named = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
-    wanted = MobileFaceNet().state_dict()
-    try:
-        weights = {name: torch.from_numpy(named[name].copy()) for name in wanted}
-        network = network_from_weights(weights)
-    except (KeyError, RuntimeError) as error:
-        raise ModelError(f"{path} is not a MobileFaceNet that FaceGate exported.") from error
     properties = {item.key: item.value for item in model.metadata_props}
+    named = {
+        item.name.removesuffix(".half"): numpy_helper.to_array(item).astype(np.float32)
+        for item in model.graph.initializer
+        if item.data_type in {TensorProto.FLOAT, TensorProto.FLOAT16}
+    }
+    name = properties.get(_NETWORK, "mobilefacenet")
+    try:
+        wanted = NETWORKS[name]().state_dict()
+        weights = {
+            key: torch.from_numpy(named[key].reshape(tuple(value.shape)).copy())
+            for key, value in wanted.items()
+        }
+        network = build_network(name, weights).eval()
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{path} is not an embedding network that FaceGate exported.") from error
     network.sees_mirrored = properties.get(_MIRROR) == "True"
     return network
 
 
-def blend(tuned: MobileFaceNet, start: MobileFaceNet, share: float) -> MobileFaceNet:
+def blend(tuned: EmbeddingNetwork, start: EmbeddingNetwork, share: float) -> EmbeddingNetwork:
     """Average the weights of a fine-tuned network with those of the one it started from.
 
     What fine-tuning forgets of the start network's wide training comes back, while most of what it
@@ -89,34 +150,4 @@ def blend(tuned: MobileFaceNet, start: MobileFaceNet, share: float) -> MobileFac
         name: torch.lerp(old[name], value, share) if value.dtype.is_floating_point else value
         for name, value in tuned.state_dict().items()
     }
-    return network_from_weights(mixed)
-
-
-def read_start(path: Path) -> MobileFaceNet:
-    """Build the network that training starts from: one of our own, or the first start weights.
-
-    Those are foamliu/MobileFaceNet (Apache-2.0) as ONNX. That file has nameless parameters, but
-    lists its convolutions in the order they run, which is also the order of ours.
-
-    Raises:
-        ModelError: the file holds another network.
-    """
-    model = onnx.load(path)
-    arrays = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
-    if "embedding.weight" in arrays:
-        network = read_onnx(path)
-        network.sees_mirrored = False
-        return network
-    try:
-        found = [
-            torch.from_numpy(arrays[name].copy())
-            for node in model.graph.node
-            if node.op_type == "Conv"
-            for name in node.input[1:]
-        ]
-        network = MobileFaceNet()
-        names = [name for name, _ in network.named_parameters()]
-        weights = dict(zip(names, found, strict=True))
-        return network_from_weights({**network.state_dict(), **weights})
-    except (KeyError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{path} is not the MobileFaceNet that training starts from.") from error
+    return build_network(name_of(tuned), mixed).eval()

@@ -1,106 +1,108 @@
-"""Fine-tunes the embedding network by triplets and distillation; resumable and seeded."""
+"""What the embedding network learns from a batch: people by triplets, all faces by distillation."""
 
 from __future__ import annotations
 
-import copy
 import json
-import logging
-import math
-import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from facegate.domain.arrays import ImageArray
 from facegate.errors import ConfigError
-from facegate.models.mobilefacenet import MobileFaceNet
+from facegate.models.mobilefacenet import EMBEDDING_DIM
 from facegate.training.embedder.augment import Augmentation, augment
-from facegate.training.embedder.data import AlignedFaces, IntArray
+from facegate.training.embedder.data import NOBODY, FacePool, IntArray
 from facegate.training.embedder.export import export_onnx
 from facegate.training.embedder.losses import (
     embedding_distillation_loss,
     relational_distillation_loss,
-    triplet_loss,
+    similarity_distillation_loss,
 )
-from facegate.training.embedder.mining import mine_triplets, triplet_shares
-from facegate.training.embedder.recipe import EmbedderRecipe, OptimizerRecipe
+from facegate.training.embedder.networks import EmbeddingNetwork, build_network, freeze
+from facegate.training.embedder.objectives import build_objective
+from facegate.training.embedder.recipe import EmbedderRecipe
 from facegate.training.embedder.samplers import PkSampler, ShuffledSampler
 from facegate.training.embedder.targets import Targets, aim_at, join_teachers, whiten_network
-from facegate.training.embedder.validation import Verification, embed_all, hold_out, verify
-
-_log = logging.getLogger(__name__)
+from facegate.training.embedder.validation import embed_all, hold_out, verify
+from facegate.training.run import TrainingRun, replace_file
 
 ALIGNMENT_FACES = 2048
 """Faces on which the start network is whitened and the teachers are laid over it."""
 
-_CHECKPOINT_EVERY_S = 180.0
-_REPORT_EVERY_STEPS = 20
+AUGMENTERS = 2
+"""Threads that change crops; opencv lets the interpreter go while it works."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Batch:
-    crops_rgb: torch.Tensor
-    person: torch.Tensor
-    relational: torch.Tensor
-    embedding: torch.Tensor
+class Batch:
+    """What one step sees; distillation targets are None where nothing is distilled."""
+
+    crops_rgb: ImageArray
+    person: IntArray
+    targets: Targets | None
+    seed: int
+
+
+class Student(nn.Module):
+    """The network, and the weights of the objective that learn along with it."""
+
+    def __init__(self, network: EmbeddingNetwork, objective: nn.Module) -> None:
+        super().__init__()
+        self.network, self.objective = network, objective
 
 
 class EmbedderTraining:
     """One run: everything that a step needs, and where it has got to.
 
-    A checkpoint holds weights, their running mean, the optimizer and the step; batches follow from
-    seed and step, so an interrupted run goes on as if it never was.
+    Batches follow from the seed and the place, so an interrupted run goes on as if it never was.
+
+    Args:
+        recipe: what to do.
+        pool: the sets that the recipe names.
+        start: the network to begin with; it is whitened in place.
+        folder: checkpoints, the log, the best weights.
+        device: torch device.
     """
 
     def __init__(
         self,
         recipe: EmbedderRecipe,
-        labeled: AlignedFaces,
-        unlabeled: AlignedFaces,
-        start: MobileFaceNet,
+        pool: FacePool,
+        start: EmbeddingNetwork,
         folder: Path,
         device: str = "cpu",
     ) -> None:
-        self._recipe, self._folder = recipe, folder
-        self._labeled, self._unlabeled = labeled, unlabeled
-        self._device = torch.device(device)
+        self._recipe, self._pool, self._folder = recipe, pool, folder
         folder.mkdir(parents=True, exist_ok=True)
+        self._keep_recipe()
+        checks = recipe.validation
+        self._held_out = hold_out(pool, checks.people, checks.faces, recipe.seed)
+        rows = np.setdiff1d(np.arange(len(pool)), self._held_out.all)
+        self._known = rows[pool.person[rows] != NOBODY]
+        self._strangers = rows[pool.person[rows] == NOBODY]
+        batch = recipe.objective
+        self._people = PkSampler(pool.person[self._known], batch.people, batch.images, recipe.seed)
+        self._fill = ShuffledSampler(len(self._strangers), recipe.batch, recipe.seed)
+        # Class numbers without gaps: held-out people have none.
+        self._number = np.full(int(pool.person.max()) + 1, NOBODY)
+        trained = np.unique(pool.person[self._known])
+        self._number[trained] = np.arange(len(trained))
 
-        kept_out = hold_out(
-            labeled, unlabeled, recipe.validation.people, recipe.validation.faces, recipe.seed
+        torch.manual_seed(recipe.seed)
+        start = start.to(device).eval()  # no batch normalization is left that could differ
+        self._targets = self._prepare_start(start)
+        freeze(start, recipe.frozen_blocks)
+        objective = build_objective(recipe.objective, EMBEDDING_DIM, len(trained))
+        self.run = TrainingRun(Student(start, objective), recipe, folder, device)
+        self._best_score = max(
+            (line["score"] for line in read_log(folder) if "score" in line), default=-1.0
         )
-        self._held_out = kept_out
-        self._labeled_rows = np.setdiff1d(np.arange(len(labeled)), kept_out.people)
-        unusable = np.concatenate([kept_out.faces, kept_out.near_faces])
-        self._unlabeled_rows = np.setdiff1d(np.arange(len(unlabeled)), unusable)
-        self._people = PkSampler(
-            labeled.person[self._labeled_rows],
-            recipe.batch.people,
-            recipe.batch.images,
-            recipe.seed,
-        )
-        self._strangers = ShuffledSampler(
-            len(self._unlabeled_rows), recipe.batch.unlabeled, recipe.seed
-        )
-
-        self.step = 0
-        self._best_score = -math.inf
-        self._network = start.to(self._device)
-        self._prepare_start()
-        self._mean = copy.deepcopy(self._network).eval().requires_grad_(False)
-        self._freeze(recipe.optimizer.frozen_blocks)
-        self._optimizer = torch.optim.AdamW(
-            [
-                {"params": [p], "magnitude": float(p.detach().abs().mean())}
-                for p in self._network.parameters()
-                if p.requires_grad
-            ],
-            weight_decay=recipe.optimizer.weight_decay,
-        )
-        self._resume()
 
     @property
     def best_path(self) -> Path:
@@ -112,184 +114,127 @@ class EmbedderTraining:
         """The network as training found it, whitened, as ONNX; to blend the best weights with."""
         return self._folder / "start.onnx"
 
-    def run(self) -> None:
-        """Train to the recipe's last step; call again after an interruption."""
-        saved_at = time.monotonic()
-        sums: dict[str, float] = {}
-        if self.step == 0:
-            self._validate()
-        started, counted = time.monotonic(), 0
-        while self.step < self._recipe.optimizer.steps:
-            for name, value in self._one_step().items():
-                sums[name] = sums.get(name, 0.0) + value
-            self.step += 1
-            counted += 1
-            if self.step % _REPORT_EVERY_STEPS == 0:
-                means = {name: round(value / counted, 5) for name, value in sums.items()}
-                elapsed = time.monotonic() - started
-                self._report("train", {**means, "s_per_step": round(elapsed / counted, 3)})
-                sums, counted, started = {}, 0, time.monotonic()
-            last = self.step == self._recipe.optimizer.steps
-            if last or self.step % self._recipe.validation.every_steps == 0:
-                self._validate()
-                started = time.monotonic()
-                sums, counted = {}, 0
-            if last or time.monotonic() - saved_at > _CHECKPOINT_EVERY_S:
-                self._save()
-                saved_at = time.monotonic()
+    def train(self) -> Iterator[dict[str, float]]:
+        """Go to the end of the recipe; yields what is logged, validations among it."""
+        if self.run.seen == 0:
+            yield self._validate()
+        validated = self.run.seen
+        for report in self.run.learn(self._batch, self._losses):
+            self._log(report)
+            yield report
+            if self.run.seen - validated >= self._recipe.validation.every_images:
+                yield self._validate()
+                validated = self.run.seen
+        if validated != self.run.seen:
+            yield self._validate()
 
-    def _one_step(self) -> dict[str, float]:
-        weights, margin = self._recipe.loss, self._recipe.loss.margin
-        for group in self._optimizer.param_groups:
-            group["lr"] = group["magnitude"] * learning_rate(self._recipe.optimizer, self.step)
-        batch = self._batch(self.step)
-        embeddings = self._network(batch.crops_rgb)
-        generator = torch.Generator().manual_seed(self._recipe.seed * 1_000_003 + self.step)
-        chosen = mine_triplets(embeddings, batch.person, margin, weights.mining, generator)
-        anchor, positive, negative = (embeddings[chosen[:, i]] for i in range(3))
-        triplet = triplet_loss(anchor, positive, negative, margin)
-        relational = relational_distillation_loss(embeddings, batch.relational)
-        embedding = embedding_distillation_loss(embeddings, batch.embedding)
-        loss = (
-            weights.triplet * triplet
-            + weights.relational * relational
-            + weights.embedding * embedding
-        )
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(
-            self._network.parameters(), self._recipe.optimizer.clip_norm
-        )
-        self._optimizer.step()
-        self._follow()
-        shares = triplet_shares(embeddings, batch.person, margin)
-        return {
-            "triplet": float(triplet.detach()),
-            "relational": float(relational.detach()),
-            "embedding": float(embedding.detach()),
-            "easy": shares.easy,
-            "semi_hard": shares.semi_hard,
-            "hard": shares.hard,
-            "chosen": float(len(chosen)),
-            "gradient": float(norm),
-        }
-
-    def _batch(self, step: int) -> _Batch:
-        labeled = self._labeled_rows[self._people.batch(step)]
-        unlabeled = self._unlabeled_rows[self._strangers.batch(step)]
-        rng = np.random.default_rng((self._recipe.seed, 4, step))
-        crops = [
-            *_augmented(self._labeled, labeled, self._recipe.labeled_augmentation, rng),
-            *_augmented(self._unlabeled, unlabeled, self._recipe.unlabeled_augmentation, rng),
-        ]
-        # Each unlabeled face counts as a person of its own: a negative of another kind for all.
-        person = np.concatenate([self._labeled.person[labeled], -2 - np.arange(len(unlabeled))])
-        relational, embedding = (
-            np.concatenate([of_labeled[labeled], of_unlabeled[unlabeled]])
-            for of_labeled, of_unlabeled in (
-                (self._labeled_targets.relational, self._unlabeled_targets.relational),
-                (self._labeled_targets.embedding, self._unlabeled_targets.embedding),
+    def _batch(self, random: np.random.Generator, seen: int) -> Batch:
+        step = seen // self._recipe.batch
+        known = self._known[self._people.batch(step)]
+        fill = self._strangers[self._fill.batch(step)[: self._recipe.batch - len(known)]]
+        rows = np.concatenate([known, fill])
+        how = Augmentation(**self._recipe.augmentation.model_dump())
+        seeds = random.integers(0, 2**63, len(rows))
+        crops = self._pool.crops_rgb(rows)
+        with ThreadPoolExecutor(AUGMENTERS) as pool:
+            changed = pool.map(
+                lambda crop, seed: augment(crop, how, np.random.default_rng(seed)), crops, seeds
             )
-        )
-        arrays = (np.stack(crops), person, relational, embedding)
-        return _Batch(*(torch.from_numpy(array).to(self._device) for array in arrays))
+            crops = np.stack(list(changed))
+        # Each stranger counts as a person of its own: a negative of another kind for all.
+        person = np.concatenate([self._number[self._pool.person[known]], -2 - np.arange(len(fill))])
+        targets = self._targets
+        if targets is not None:
+            targets = Targets(targets.relational[rows], targets.embedding[rows])
+        return Batch(crops, person, targets, self._recipe.seed * 1_000_003 + step)
 
-    def _prepare_start(self) -> None:
+    def _losses(self, batch: Batch) -> dict[str, Tensor]:
+        device = self.run.device
+        student: Any = self.run.network
+        embeddings = student.network(torch.from_numpy(batch.crops_rgb).to(device))
+        person = torch.from_numpy(batch.person).to(device)
+        generator = torch.Generator().manual_seed(batch.seed)
+        losses: dict[str, Tensor] = student.objective(embeddings, person, generator)
+        total = self._recipe.objective.weight * losses["objective"]
+        how = self._recipe.distillation
+        if how is not None and batch.targets is not None:
+            wanted = torch.from_numpy(batch.targets.embedding).to(device)
+            alike = torch.from_numpy(batch.targets.relational).to(device)
+            losses["embedding"] = embedding_distillation_loss(embeddings, wanted)
+            losses["similarity"] = similarity_distillation_loss(embeddings, alike)
+            losses["relational"] = relational_distillation_loss(embeddings, alike)
+            total = total + how.embedding * losses["embedding"]
+            total = total + how.similarity * losses["similarity"]
+            total = total + how.relational * losses["relational"]
+        return {"total": total, **losses}
+
+    def _prepare_start(self, start: EmbeddingNetwork) -> Targets | None:
         rng = np.random.default_rng((self._recipe.seed, 5))
-        rows = np.sort(rng.permutation(self._unlabeled_rows)[:ALIGNMENT_FACES])
-        self._network.eval()  # there is no batch normalization left that could tell the difference
-        student = whiten_network(
-            self._network, self._unlabeled.crops_rgb, rows, self._recipe.start_shrink
-        )
-        export_onnx(self._network, self.start_path)
-        of_unlabeled, of_labeled = join_teachers(
-            self._recipe.teacher, self._unlabeled, self._labeled, self._unlabeled_rows
-        )
-        self._unlabeled_targets: Targets
-        self._labeled_targets: Targets
-        self._unlabeled_targets, self._labeled_targets = aim_at(
-            student, rows, of_unlabeled, of_labeled
-        )
+        rows = np.sort(rng.permutation(self._strangers)[:ALIGNMENT_FACES])
+        student = whiten_network(start, self._pool, rows, self._recipe.start_shrink)
+        if not self.start_path.is_file():
+            export_onnx(start, self.start_path)
+        if self._recipe.distillation is None:
+            return None
+        teachers = join_teachers(self._recipe.distillation, self._pool, self._strangers)
+        return aim_at(student, rows, teachers)
 
-    def _freeze(self, blocks: int) -> None:
-        if blocks == 0:
-            return
-        network = self._network
-        early = (network.stem, network.stem_depthwise, network.stem_pointwise)
-        for part in (*early, *network.blocks[:blocks]):
-            part.requires_grad_(False)
-
-    def _follow(self) -> None:
-        """Move the running mean of the weights along."""
-        decay = min(self._recipe.optimizer.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for mean, now in zip(self._mean.parameters(), self._network.parameters(), strict=True):
-                mean.lerp_(now, 1.0 - decay)
-
-    def _validate(self) -> Verification:
-        kept = self._held_out
+    def _validate(self) -> dict[str, float]:
+        student: Any = self.run.average
+        kept, average = self._held_out, student.network
         outcome = verify(
-            embed_all(self._mean, self._labeled.crops_rgb, kept.people),
-            self._labeled.person[kept.people],
-            embed_all(self._mean, self._unlabeled.crops_rgb, kept.faces),
+            embed_all(average, self._pool, kept.people),
+            self._pool.person[kept.people],
+            embed_all(average, self._pool, kept.strangers),
             self._recipe.validation.max_fmr,
         )
-        self._report("validation", {**asdict(outcome), "score": outcome.score})
+        report = {"seen": float(self.run.seen), **asdict(outcome), "score": outcome.score}
+        self._log(report)
         if outcome.score > self._best_score:
             self._best_score = outcome.score
-            _replace(self._mean.state_dict(), self.best_path)
-        return outcome
+            replace_file(self.best_path, lambda path: torch.save(average.state_dict(), path))
+        return report
 
-    def _save(self) -> None:
-        state = {
-            "recipe": self._recipe.model_dump_json(),
-            "step": self.step,
-            "best_score": self._best_score,
-            "network": self._network.state_dict(),
-            "mean": self._mean.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-        }
-        _replace(state, self._folder / "checkpoint.pt")
-
-    def _resume(self) -> None:
-        path = self._folder / "checkpoint.pt"
-        if not path.is_file():
-            return
-        state = torch.load(path, map_location=self._device, weights_only=True)
-        if state["recipe"] != self._recipe.model_dump_json():
+    def _keep_recipe(self) -> None:
+        """A run goes on only under the recipe it began with."""
+        path = self._folder / "recipe.json"
+        wanted = self._recipe.model_dump_json(indent=1)
+        if path.is_file() and path.read_text(encoding="utf-8") != wanted:
             raise ConfigError(
-                f"{path} was made with another recipe.", hint="Choose another folder for this run."
+                f"The run in {self._folder} was begun with another recipe.",
+                hint="Choose another folder for this run.",
             )
-        self.step, self._best_score = state["step"], state["best_score"]
-        self._network.load_state_dict(state["network"])
-        self._mean.load_state_dict(state["mean"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        _log.info("resumed at step %d", self.step)
+        path.write_text(wanted, encoding="utf-8")
 
-    def _report(self, kind: str, values: dict[str, Any]) -> None:
-        line = {"kind": kind, "step": self.step, **values}
-        _log.info("%s", json.dumps(line))
+    def _log(self, report: dict[str, float]) -> None:
         with (self._folder / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write(json.dumps({name: round(value, 6) for name, value in report.items()}) + "\n")
 
 
-def learning_rate(recipe: OptimizerRecipe, step: int) -> float:
-    """The rate at a step: a straight line up, then half a cosine down to a hundredth."""
-    if step < recipe.warmup_steps:
-        return recipe.learning_rate * (step + 1) / recipe.warmup_steps
-    share = (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps)
-    return recipe.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * share)) / 2)
+def best_network(folder: Path) -> EmbeddingNetwork:
+    """The network with the best validation of a run so far.
+
+    Raises:
+        ConfigError: there is no such run, or it has not validated yet.
+    """
+    try:
+        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+        weights = torch.load(folder / "best.pt", map_location="cpu", weights_only=True)
+    except (OSError, json.JSONDecodeError) as error:
+        raise ConfigError(f"{folder} holds no run with weights ({error}).") from error
+    return build_network(recipe["network"], weights).eval()
 
 
-def _augmented(
-    faces: AlignedFaces, rows: IntArray, recipe: Any, rng: np.random.Generator
-) -> list[ImageArray]:
-    how = Augmentation(**recipe.model_dump())
-    return [augment(faces.crops_rgb[row], how, rng) for row in rows]
-
-
-def _replace(state: Any, path: Path) -> None:
-    """Save so that an interruption leaves the old file or the new one, never half of one."""
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    partial.replace(path)
+def read_log(folder: Path) -> list[dict[str, float]]:
+    """What a run has logged; an interrupted last line is left out."""
+    try:
+        lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    found = []
+    for line in lines:
+        try:
+            found.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return found

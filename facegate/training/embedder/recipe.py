@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from facegate.training.embedder.mining import Mining
+from facegate.training.run import RunRecipe
 
 
 class _Section(BaseModel):
@@ -16,54 +19,59 @@ class AugmentationRecipe(_Section):
 
     mirror: float = Field(0.5, ge=0, le=1)
     jitter: float = Field(0.0, ge=0, le=1)
+    shear: float = Field(0.0, ge=0, le=1)
+    crop: float = Field(0.0, ge=0, le=1)
+    warp: float = Field(0.0, ge=0, le=1)
     light: float = Field(0.0, ge=0, le=1)
+    color: float = Field(0.0, ge=0, le=1)
     gray: float = Field(0.0, ge=0, le=1)
     blur: float = Field(0.0, ge=0, le=1)
     low_resolution: float = Field(0.0, ge=0, le=1)
     jpeg: float = Field(0.0, ge=0, le=1)
     occlusion: float = Field(0.0, ge=0, le=1)
+    glasses: float = Field(0.0, ge=0, le=1)
+    mask: float = Field(0.0, ge=0, le=1)
 
 
-class BatchRecipe(_Section):
-    """What a batch holds: P people with K images each, and faces of nobody in particular."""
+class Method(str, Enum):
+    """What is learned from knowing who is who; see `facegate.training.embedder.objectives`."""
 
-    people: int = Field(ge=2)
-    images: int = Field(ge=2)
-    unlabeled: int = Field(ge=1)
-
-
-class LossRecipe(_Section):
-    """Weights of the losses, and the triplets' margin in squared distance."""
-
-    margin: float = Field(0.2, gt=0, le=4)
-    mining: Mining = Mining.SEMI_HARD
-    triplet: float = Field(ge=0)
-    relational: float = Field(ge=0)
-    embedding: float = Field(ge=0)
+    NONE = "none"
+    TRIPLET = "triplet"
+    COSINE_TRIPLET = "cosine_triplet"
+    CONTRASTIVE = "contrastive"
+    VERIFICATION = "verification"
+    CHI_SQUARE = "chi_square"
+    SOFTMAX = "softmax"
+    ANGULAR = "angular"
 
 
-class TeacherRecipe(_Section):
-    """How cached teachers are joined: weight of each, and how far whitening is held back."""
+class ObjectiveRecipe(_Section):
+    """How identities are used.
 
-    weights: dict[str, float] = Field(min_length=1)
-    shrink: float = Field(0.5, ge=0, le=1)
-
-
-class OptimizerRecipe(_Section):
-    """AdamW with a linear start and a cosine end.
-
-    `learning_rate` is relative: each parameter's own rate is this times its mean magnitude at the
-    start, since folded weights differ a hundredfold between layers and Adam's steps do not know.
-    `ema` is the running mean's decay per step.
+    PK batches hold `people` people with up to `images` images each; the rest of a batch is filled
+    with faces of nobody in particular.
     """
 
-    steps: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
-    warmup_steps: int = Field(ge=0)
-    weight_decay: float = Field(ge=0)
-    frozen_blocks: int = Field(0, ge=0, le=15)
-    ema: float = Field(ge=0, lt=1)
-    clip_norm: float = Field(1.0, gt=0)
+    method: Method = Method.TRIPLET
+    weight: float = Field(1.0, ge=0)
+    people: int = Field(6, ge=2)
+    images: int = Field(3, ge=2)
+    margin: float = Field(
+        0.2, gt=0, le=4, description="Squared distance, cosine or angle, as the method has it."
+    )
+    scale: float = Field(32.0, gt=0, description="Of the logits: softmax and angular.")
+    mining: Mining = Mining.SEMI_HARD
+
+
+class DistillationRecipe(_Section):
+    """Weights of the losses, and the teachers: how each weighs, and how all are whitened."""
+
+    embedding: float = Field(1.0, ge=0)
+    similarity: float = Field(0.0, ge=0)
+    relational: float = Field(0.0, ge=0)
+    teachers: dict[str, float] = Field(min_length=1)
+    shrink: float = Field(0.5, ge=0, le=1, description="Whitening held back; 1 only centers.")
 
 
 class ValidationRecipe(_Section):
@@ -71,22 +79,20 @@ class ValidationRecipe(_Section):
 
     people: int = Field(ge=2)
     faces: int = Field(ge=2)
-    every_steps: int = Field(ge=1)
+    every_images: int = Field(ge=1)
     max_fmr: float = Field(1e-4, gt=0, lt=1)
 
 
-class EmbedderRecipe(_Section):
+class EmbedderRecipe(RunRecipe):
     """All that decides what a training run gives, besides the data and the start weights."""
 
-    name: str
-    seed: int = Field(ge=0)
-    batch: BatchRecipe
-    loss: LossRecipe
-    teacher: TeacherRecipe
+    network: str
+    sets: list[str] = Field(min_length=1, description="Prepared folders, beside each other.")
     start_shrink: float = Field(
-        0.5, ge=0, le=1, description="Whitening of the start network's output; 1: none."
+        1.0, ge=0, le=1, description="Whitening of the start network's output; 1 only centers."
     )
-    optimizer: OptimizerRecipe
+    frozen_blocks: int = Field(0, ge=0)
+    objective: ObjectiveRecipe = ObjectiveRecipe()
+    distillation: DistillationRecipe | None = None
     validation: ValidationRecipe
-    labeled_augmentation: AugmentationRecipe = AugmentationRecipe()
-    unlabeled_augmentation: AugmentationRecipe = AugmentationRecipe()
+    augmentation: AugmentationRecipe = AugmentationRecipe()

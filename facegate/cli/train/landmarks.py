@@ -1,4 +1,4 @@
-"""`python -m facegate.training.landmarks prepare|train|export`."""
+"""`facegate train landmarks`: from single faces to the landmark network that ships."""
 
 from __future__ import annotations
 
@@ -7,7 +7,22 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Train the landmark network.", no_args_is_help=True)
+from facegate.cli.train.common import (
+    DeviceOption,
+    OnnxOption,
+    RecipeOption,
+    RunOption,
+    ThreadsOption,
+    follow,
+    need_torch,
+    resumable,
+)
+
+app = typer.Typer(
+    help="Train the landmark network: prepare, then train and export.",
+    invoke_without_command=True,
+    no_args_is_help=True,
+)
 
 
 @app.command()
@@ -17,6 +32,7 @@ def prepare(
     portraits: Annotated[list[Path], typer.Option(help="Folders of single faces.", exists=True)],
 ) -> None:
     """Label and decode all portraits once."""
+    need_torch()
     from facegate.training.detector import data
     from facegate.training.detector.teacher import YuNetTeacher
 
@@ -25,43 +41,40 @@ def prepare(
     typer.echo(f"{count} pictures prepared.")
 
 
-@app.command()
+@app.callback()
 def train(
-    portraits: Annotated[
-        Path, typer.Option(help="What `prepare` wrote.", exists=True, file_okay=False)
-    ],
-    scenes: Annotated[
-        Path, typer.Option(help="What the detector's wrote.", exists=True, file_okay=False)
-    ],
-    run: Annotated[Path, typer.Option(help="Folder of checkpoints; an old run goes on.")],
-    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a TOML file.")] = "landmarks_s1",
-    device: str = "cpu",
-    threads: Annotated[int, typer.Option(min=1)] = 2,
+    context: typer.Context,
+    portraits: Annotated[Path, typer.Option(help="What `prepare` wrote.")] = Path("faces"),
+    scenes: Annotated[Path, typer.Option(help="What the detector's wrote.")] = Path("data"),
+    run: RunOption = Path("run"),
+    recipe: RecipeOption = "landmarks_s1",
+    device: DeviceOption = "cpu",
+    threads: ThreadsOption = 2,
 ) -> None:
-    """Train, or take up an interrupted training."""
-    import cv2
-    import torch
-
+    """Train by a recipe, or go on with an interrupted run."""
+    if context.invoked_subcommand is not None:
+        return
+    need_torch(threads)
     from facegate.training.detector.data import PreparedSamples
     from facegate.training.landmarks import loop
     from facegate.training.recipe import read_recipe
-    from facegate.training.run import progress_line
 
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(1)
     settings = read_recipe(loop.LandmarkRecipe, recipe)
     crops = loop.FaceCrops(PreparedSamples(portraits), PreparedSamples(scenes), settings)
     typer.echo(f"{len(crops)} different faces")
-    for report in loop.train(loop.open_run(settings, run, device), settings, crops):
-        typer.echo(progress_line(report, settings.images))
+    going = loop.open_run(settings, run, device)
+    with resumable(run):
+        for _ in follow(loop.train(going, settings, crops), going.seen, settings.images):
+            pass
 
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Option(exists=True, file_okay=False)],
-    output: Annotated[Path, typer.Option(help="ONNX file to write.")],
+    run: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of the run.")],
+    output: OnnxOption,
 ) -> None:
     """Write the averaged weights of a run as ONNX."""
+    need_torch()
     from facegate.models.landmarker import Landmarker
     from facegate.training.landmarks.export import export_onnx
     from facegate.training.run import averaged_weights
@@ -71,7 +84,3 @@ def export(
     network.load_state_dict(weights)
     export_onnx(network, output)
     typer.echo(f"{output} written after {seen} faces.")
-
-
-if __name__ == "__main__":
-    app()

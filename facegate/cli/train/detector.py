@@ -1,4 +1,4 @@
-"""`python -m facegate.training.detector prepare|train|export`."""
+"""`facegate train detector`: from scenes to the face detector that ships."""
 
 from __future__ import annotations
 
@@ -9,7 +9,22 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Train the face detector.", no_args_is_help=True)
+from facegate.cli.train.common import (
+    DeviceOption,
+    OnnxOption,
+    RecipeOption,
+    RunOption,
+    ThreadsOption,
+    follow,
+    need_torch,
+    resumable,
+)
+
+app = typer.Typer(
+    help="Train the face detector: prepare, then train and export.",
+    invoke_without_command=True,
+    no_args_is_help=True,
+)
 
 WIDER_LONGEST_PX, MASKON_LONGEST_PX = 800, 640
 
@@ -31,6 +46,7 @@ def prepare(
     seed: int = 0,
 ) -> None:
     """Label and decode all pictures once."""
+    need_torch()
     from facegate.training.detector import data
     from facegate.training.detector.teacher import YuNetTeacher
 
@@ -49,37 +65,38 @@ def prepare(
     typer.echo(f"{data.write_samples(samples, output)} pictures prepared.")
 
 
-@app.command()
+@app.callback()
 def train(
-    data_folder: Annotated[Path, typer.Option("--data", exists=True, file_okay=False)],
-    run: Annotated[Path, typer.Option(help="Folder of checkpoints; an old run goes on.")],
-    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a TOML file.")] = "detector_s1",
-    device: str = "cpu",
-    threads: Annotated[int, typer.Option(min=1)] = 2,
+    context: typer.Context,
+    data: Annotated[Path, typer.Option(help="What `prepare` wrote.")] = Path("data"),
+    run: RunOption = Path("run"),
+    recipe: RecipeOption = "detector_s1",
+    device: DeviceOption = "cpu",
+    threads: ThreadsOption = 2,
 ) -> None:
-    """Train, or take up an interrupted training."""
-    import cv2
-    import torch
-
+    """Train by a recipe, or go on with an interrupted run."""
+    if context.invoked_subcommand is not None:
+        return
+    need_torch(threads)
     from facegate.training.detector import loop
     from facegate.training.detector.data import PreparedSamples
     from facegate.training.recipe import read_recipe
-    from facegate.training.run import progress_line
 
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(1)
     settings = read_recipe(loop.DetectorRecipe, recipe)
     going = loop.open_run(settings, run, device)
-    for report in loop.train(going, settings, PreparedSamples(data_folder)):
-        typer.echo(progress_line(report, settings.images))
+    reports = loop.train(going, settings, PreparedSamples(data))
+    with resumable(run):
+        for _ in follow(reports, going.seen, settings.images):
+            pass
 
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Option(exists=True, file_okay=False)],
-    output: Annotated[Path, typer.Option(help="ONNX file to write.")],
+    run: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of the run.")],
+    output: OnnxOption,
 ) -> None:
     """Write the averaged weights of a run as ONNX."""
+    need_torch()
     from facegate.models.yolo import YoloFace
     from facegate.training.detector.export import export_onnx
     from facegate.training.run import averaged_weights
@@ -89,7 +106,3 @@ def export(
     network.load_state_dict(weights)
     export_onnx(network, output)
     typer.echo(f"{output} written after {seen} images.")
-
-
-if __name__ == "__main__":
-    app()
