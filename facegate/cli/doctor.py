@@ -36,6 +36,7 @@ def doctor(as_json: JsonOption = False) -> None:
             "database": lambda: _database(gate),
             "search index": lambda: _index(gate),
             "threshold": lambda: _threshold(gate),
+            "strangers": lambda: _strangers(gate),
             "real face": lambda: _real_face(gate),
         }
     )
@@ -125,8 +126,18 @@ def _threshold(gate: FaceGate) -> Result:
 
     tau = gate.threshold()
     rates = f"FMR {percent(tau.fmr.value)} of {tau.fmr.trials}, FNMR {percent(tau.fnmr.value)} of "
-    seen = f"τ = {tau.tau:.3f} by {tau.method}: {rates}{tau.fnmr.trials}; {tau.data}"
+    seen = f"τ = {tau.tau:.3f} for {tau.target}: {rates}{tau.fnmr.trials}; {tau.data}"
+    if not tau.supported:
+        advice = "Tune with more people, or set a target that the data support."
+        return Health.WARNING, f"{seen}. {tau.note}", advice
     return Health.OK, seen, ""
+
+
+def _strangers(gate: FaceGate) -> Result:
+    from facegate.services.health import Health
+
+    risk = gate.stranger_risk()
+    return Health.OK, f"{risk.stranger_sentence()} {risk.refusal_sentence()}", ""
 
 
 def _real_face(gate: FaceGate) -> Result:

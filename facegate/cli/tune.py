@@ -36,18 +36,43 @@ def tune(
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Write the ROC and the score histograms as PNG.")
     ] = None,
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate",
+            help="Also fit the probability that two faces are one person's, shown with --json.",
+        ),
+    ] = False,
+    prior: Annotated[
+        float,
+        typer.Option(
+            "--prior", min=0, max=1, help="Share of mated comparisons that --calibrate assumes."
+        ),
+    ] = 0.5,
+    toml: Annotated[
+        Path | None,
+        typer.Option("--toml", help="Write the threshold and its tails as tables of a model card."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find the threshold with the best F1 and put it in force for the network in use."""
+    """Find the threshold with the best F1 and put it in force for the network in use.
+
+    The score tails are kept with it, so that `facegate threshold set` can choose other thresholds.
+    """
     from facegate.bootstrap import start
+    from facegate.evaluation.calibration import calibrate as fit_calibration
     from facegate.evaluation.pairs import people_in, read_pairs
     from facegate.evaluation.plots import roc_png
+    from facegate.evaluation.rates import upper_limit
+    from facegate.evaluation.stranger_risk import odds
+    from facegate.evaluation.tails import measure_tails
     from facegate.services.measure import (
         encode_pictures,
         pictures_of,
         tune_on_pairs,
         tune_on_people,
     )
+    from facegate.services.thresholds import card_fragment
 
     gate = start()
     model_id = gate.embedder_card.model_id
@@ -63,16 +88,35 @@ def tune(
         encoded = encode_pictures(gate.reader, progress(files, len(files), "Encoding"))
         words = f"{pairs.name}: {len(listed)} pairs"
         found, mated, non_mated = tune_on_pairs(encoded, listed, model_id, words, gate.clock)
+    tails = measure_tails(
+        mated,
+        non_mated,
+        model_id=model_id,
+        data=words,
+        faces=len(encoded.embeddings),
+        now=found.created_at,
+        also_at=[found.tau],
+    )
+    curve = fit_calibration(mated, non_mated, prior) if calibrate else None
     if not dry_run:
         with gate.store.transaction() as work:
-            work.thresholds.add(found)
+            work.thresholds.add(found, tails, curve)
             work.events.add(gate.clock(), "tune", "", f"tau {found.tau:.4f} for {model_id}")
             work.commit()
     if plot is not None:
         write_atomically(plot, roc_png(mated, non_mated, found.tau, words))
+    if toml is not None:
+        write_atomically(toml, card_fragment(found, tails).encode("utf-8"))
+    least_fmr = upper_limit(0, tails.non_mated)
     if as_json:
         print_json(
-            {**_as_dict(found), "failed_to_acquire": len(encoded.failed), "stored": not dry_run}
+            {
+                **_as_dict(found),
+                "failed_to_acquire": len(encoded.failed),
+                "stored": not dry_run,
+                "tails": {**tails.as_dict(), "least_supported_fmr": least_fmr},
+                "calibration": None if curve is None else curve.as_dict(),
+            }
         )
         return
     out = console()
@@ -83,6 +127,15 @@ def tune(
             f"95 % interval {percent(one.low)} to {percent(one.high)}"
         )
     out.print(f"[dim]{plain(found.data)}[/dim]")
+    out.print(
+        f"These {tails.non_mated:,} pairs of different people, of {tails.faces:,} faces, support "
+        f"an FMR of {odds(least_fmr)} at best (95 %, rule of three)."
+    )
+    if curve is not None:
+        out.print(
+            f"Probabilities by {curve.method}, log loss {curve.log_loss:.4f}, for a prior of "
+            f"{curve.prior:.4g}; shown by `verify --json` and `identify --json`."
+        )
     if encoded.failed:
         remark(f"{len(encoded.failed)} pictures had no face or could not be read.")
     out.print("Nothing was changed." if dry_run else "It is in force from now on.")

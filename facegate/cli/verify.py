@@ -20,7 +20,8 @@ def verify(picture_a: Picture, picture_b: Picture, as_json: JsonOption = False) 
     from facegate.services.verify import verify as compare
 
     gate = start()
-    result = compare(gate.reader, gate.threshold(), picture_a, picture_b)
+    threshold = gate.threshold_policy().for_gallery(1)
+    result = compare(gate.reader, threshold, picture_a, picture_b, gate.calibration())
     if as_json:
         print_json(result.as_dict())
     else:

@@ -1,0 +1,129 @@
+"""The meter: how often the door, as it stands, lets a stranger in or refuses an enrolled person."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from facegate.domain.decisions import Threshold
+from facegate.evaluation.operating_point import fpir_of
+from facegate.evaluation.rates import upper_limit
+
+
+@dataclass(frozen=True, slots=True)
+class StrangerRisk:
+    """What the threshold means for a gallery.
+
+    Attributes:
+        people: enrolled and enabled, with a template of the network in use.
+        templates: theirs; a stranger is compared with each.
+        threshold: in force for a gallery of that size.
+    """
+
+    people: int
+    templates: int
+    threshold: Threshold
+
+    @property
+    def fpir(self) -> float:
+        """Share of strangers' searches that let them in; 0 where no false match was seen."""
+        return fpir_of(self.threshold.fmr.value, self.templates)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The FPIR at the ends of the FMR's 95 % interval."""
+        fmr = self.threshold.fmr
+        return fpir_of(fmr.low, self.templates), fpir_of(fmr.high, self.templates)
+
+    @property
+    def least_supported(self) -> float:
+        """The smallest FPIR that the measured pairs can support, at 95 % (rule of three)."""
+        return fpir_of(upper_limit(0, self.threshold.fmr.trials), self.templates)
+
+    def stranger_sentence(self) -> str:
+        """The risk of strangers, in words."""
+        if not self.templates:
+            return "Nobody is enrolled, so nobody is let in."
+        gallery = (
+            f"With {counted(self.people, 'person', 'people')} enrolled "
+            f"({counted(self.templates, 'template', 'templates')}), "
+        )
+        best = f"your data can support at most {odds(self.least_supported)}"
+        fmr = self.threshold.fmr
+        if not fmr.errors:
+            return (
+                f"{gallery}no measured stranger is let in "
+                f"({counted(fmr.trials, 'pair', 'pairs')} compared); {best} (95 %, rule of three)."
+            )
+        low, high = self.interval
+        return (
+            f"{gallery}a stranger is let in about {odds(self.fpir, 'time ', 'times ')} "
+            f"(95 %: {odds(high)} to {odds(low)}); {best}."
+        )
+
+    def refusal_sentence(self) -> str:
+        """What the same threshold costs enrolled people, in words."""
+        fnmr = self.threshold.fnmr
+        if not fnmr.trials:
+            return "How often enrolled people are refused was not measured."
+        pairs = counted(fnmr.trials, "pair", "pairs")
+        if not fnmr.errors:
+            limit = odds(upper_limit(0, fnmr.trials))
+            return (
+                f"No try of an enrolled person is refused in {pairs}; your data can support at "
+                f"most {limit} (95 %, rule of three)."
+            )
+        verb = "is" if fnmr.value < 0.1 else "are"
+        return (
+            f"About {odds(fnmr.value)} of enrolled people's tries {verb} refused (FNMR "
+            f"{fnmr.value:.2%}: {fnmr.errors:,} of {pairs}; 95 %: {odds(fnmr.high)} to "
+            f"{odds(fnmr.low)})."
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The meter as JSON has it."""
+        fnmr = self.threshold.fnmr
+        return {
+            "people": self.people,
+            "templates": self.templates,
+            "tau": self.threshold.tau,
+            "fpir": self.fpir,
+            "fpir_interval_95": list(self.interval),
+            "least_supported_fpir": self.least_supported,
+            "fnmr": {
+                "value": fnmr.value,
+                "count": fnmr.errors,
+                "of": fnmr.trials,
+                "interval_95": [fnmr.low, fnmr.high],
+            },
+            **self.threshold.evidence(),
+            "sentences": [self.stranger_sentence(), self.refusal_sentence()],
+        }
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """A number with its noun: 1 person, 2 people, 1,000 people."""
+    return f"{number:,} {one if number == 1 else many}"
+
+
+def odds(chance: float, one: str = "", many: str = "") -> str:
+    """A chance for people, in two digits: `1 in 9,000`, or `23 in 100` from one in ten on.
+
+    Args:
+        chance: a fraction.
+        one, many: put behind the first number, with a space at their end: `1 time in 9,000`.
+    """
+    if chance <= 0:
+        return f"0 {many}in 100"
+    if chance >= 0.1:
+        hundredths = round(100 * chance)
+        sure = "more than 99" if hundredths == 100 and chance < 1 else str(hundredths)
+        return f"{sure} {many}in 100"
+    return f"1 {one}in {two_digits(1 / chance):,}"
+
+
+def two_digits(number: float) -> int:
+    """Round a number of at least 1 to two digits."""
+    step = 10 ** max(0, math.floor(math.log10(number)) - 1)
+    return round(number / step) * step
