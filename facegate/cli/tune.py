@@ -64,8 +64,8 @@ def tune(
     from facegate.evaluation.pairs import people_in, read_pairs
     from facegate.evaluation.plots import roc_png
     from facegate.evaluation.rates import upper_limit
-    from facegate.evaluation.stranger_risk import odds
     from facegate.evaluation.tails import measure_tails
+    from facegate.evaluation.words import odds
     from facegate.services.measure import (
         encode_pictures,
         pictures_of,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from facegate.cli.output import EXIT_NO, JsonOption, console, print_json
+from facegate.cli.output import EXIT_NO, JsonOption, console, print_json, remark
 
 Picture = Annotated[
     Path, typer.Argument(help="A picture with a face.", show_default=False, readable=False)
@@ -22,6 +22,8 @@ def verify(picture_a: Picture, picture_b: Picture, as_json: JsonOption = False) 
     gate = start()
     threshold = gate.threshold_policy().for_gallery(1)
     result = compare(gate.reader, threshold, picture_a, picture_b, gate.calibration())
+    if not threshold.supported:
+        remark(threshold.note)
     if as_json:
         print_json(result.as_dict())
     else:

@@ -27,6 +27,7 @@ from facegate.domain.tails import ScoreTails
 from facegate.domain.targets import TargetKind, ThresholdTarget
 from facegate.errors import EmbeddingSpaceMismatch, EvaluationError
 from facegate.evaluation.rates import rate, upper_limit
+from facegate.evaluation.words import counted, odds
 
 
 def fpir_of(fmr: float, templates: int) -> float:
@@ -135,16 +136,18 @@ class ThresholdPolicy:
             (one for one, reading in zip(self._tails, readings, strict=True) if reading.supported),
             max(self._tails, key=lambda one: one.non_mated),
         )
-        if not supported:
-            note = (
-                f"The target {self.target} needs an FMR of at most {needed:.2g} with {templates} "
-                f"templates; {table.non_mated:,} measured pairs support "
-                f"{upper_limit(0, table.non_mated):.2g} at best. "
-                "τ is the most careful one measured."
-            )
         if tau < self.baseline.tau and not self.target.below_f1:
             note = f"The target would allow τ = {tau:.3f}; the higher τ of the best F1 is kept."
             method, tau = "f1", self.baseline.tau
+        if not supported:
+            gallery = counted(templates, "template", "templates")
+            among = f" among {gallery}" if self.target.kind is TargetKind.FPIR else ""
+            best = odds(upper_limit(0, table.non_mated))
+            note = (
+                f"The target {self.target} needs an FMR of {odds(needed)} or less{among}; "
+                f"{table.non_mated:,} measured pairs support {best} at best. "
+                "τ is the most careful one known."
+            )
         return replace(
             self.baseline,
             tau=tau,

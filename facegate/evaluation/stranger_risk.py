@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from facegate.domain.decisions import Threshold
 from facegate.evaluation.operating_point import fpir_of
 from facegate.evaluation.rates import upper_limit
+from facegate.evaluation.words import counted, odds
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,30 +100,3 @@ class StrangerRisk:
             **self.threshold.evidence(),
             "sentences": [self.stranger_sentence(), self.refusal_sentence()],
         }
-
-
-def counted(number: int, one: str, many: str) -> str:
-    """A number with its noun: 1 person, 2 people, 1,000 people."""
-    return f"{number:,} {one if number == 1 else many}"
-
-
-def odds(chance: float, one: str = "", many: str = "") -> str:
-    """A chance for people, in two digits: `1 in 9,000`, or `23 in 100` from one in ten on.
-
-    Args:
-        chance: a fraction.
-        one, many: put behind the first number, with a space at their end: `1 time in 9,000`.
-    """
-    if chance <= 0:
-        return f"0 {many}in 100"
-    if chance >= 0.1:
-        hundredths = round(100 * chance)
-        sure = "more than 99" if hundredths == 100 and chance < 1 else str(hundredths)
-        return f"{sure} {many}in 100"
-    return f"1 {one}in {two_digits(1 / chance):,}"
-
-
-def two_digits(number: float) -> int:
-    """Round a number of at least 1 to two digits."""
-    step = 10 ** max(0, math.floor(math.log10(number)) - 1)
-    return round(number / step) * step

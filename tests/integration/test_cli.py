@@ -269,7 +269,25 @@ def test_tune_evaluate_and_use_the_new_threshold(
     assert found["fmr"]["of"] == 121
     assert found["fnmr"]["of"] == 110
     assert plot.read_bytes().startswith(b"\x89PNG")
+    assert found["tails"]["faces"] == 22
+    assert found["tails"]["points"][0][1] == 0
+    shown = facegate("threshold", "show", "--json").json()
+    assert (shown["tau"], shown["target"], shown["templates"]) == (found["tau"], "f1", 0)
+    refused = facegate("threshold", "set", "fmr:1e-3")
+    assert refused.code == 9
+    assert "121 measured pairs support" in refused.err
+    assert facegate("threshold", "set", "nonsense").code == 3
+    assert facegate("threshold", "show", "--toml").out.startswith("[threshold]\ntau = ")
+    portrait = portrait_paths["collins"]
+    assert "With 1 person enrolled" in facegate("enroll", "-n", "Ana", portrait).out
+    assert facegate("threshold", "set", "fpir:0.1").code == 0
     hopper = portrait_paths["hopper"]
+    (row,) = facegate("identify", hopper, "--json").lines()
+    assert row["faces"][0]["operating_point"]["target"] == "fpir:0.1"
+    assert row["faces"][0]["threshold"] >= round(found["tau"], 6)
+    assert "With 1 person enrolled (1 template)" in facegate("people", "list").out
+    assert "nobody is let in" in facegate("people", "remove", "Ana", "--yes").out
+    assert facegate("threshold", "set", "f1").code == 0
     (row,) = facegate("identify", hopper, "--json").lines()
     assert row["faces"][0]["threshold"] == pytest.approx(found["tau"], abs=1e-6)
     report = facegate("eval", "verification", "--root", tmp_path / "people", "--json").json()

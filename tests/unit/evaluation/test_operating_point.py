@@ -104,8 +104,18 @@ def test_what_the_sample_cannot_support_is_answered_with_the_most_careful_tau() 
     assert not found.supported
     assert found.tau == TAILS.points[0].similarity > NON_MATED.max()
     assert found.fmr.errors == 0
-    assert "200,000 measured pairs support" in found.note
-    assert "1.5e-05 at best" in found.note
+    assert found.note == (
+        "The target fpir:0.001 needs an FMR of 1 in 1,000,000 or less among 1,000 templates; "
+        "200,000 measured pairs support 1 in 67,000 at best. τ is the most careful one known."
+    )
+
+
+def test_a_baseline_above_all_that_was_measured_does_not_hide_that_a_target_is_unsupported() -> (
+    None
+):
+    found = policy("fpir:0.001", baseline=0.95).for_gallery(1_000)
+    assert (found.tau, found.supported) == (0.95, False)
+    assert "at best" in found.note
 
 
 def test_the_rule_of_three_is_the_border() -> None:

@@ -7,7 +7,8 @@ from fakes import threshold
 
 from facegate.domain.decisions import Rate
 from facegate.evaluation.rates import rate
-from facegate.evaluation.stranger_risk import StrangerRisk, counted, odds, two_digits
+from facegate.evaluation.stranger_risk import StrangerRisk
+from facegate.evaluation.words import counted, odds, two_digits
 
 
 def risk(people: int, templates: int, fmr: Rate, fnmr: Rate) -> StrangerRisk:
