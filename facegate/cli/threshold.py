@@ -129,7 +129,8 @@ def _print(risk: StrangerRisk) -> None:
     out.print(plain(risk.refusal_sentence()))
     out.print(
         f"[dim]Measured on {plain(one.data)}. Pairs share faces, so the true intervals are "
-        "somewhat wider.[/dim]"
+        "somewhat wider; and a few enrolled people can by chance attract twice as many "
+        "strangers.[/dim]"
     )
     if one.note:
         out.print(plain(one.note) if one.supported else f"[yellow]{plain(one.note)}[/yellow]")

@@ -8,7 +8,9 @@ This takes the N comparisons of one probe for independent. They are not quite: t
 person are alike, and so are the chances of one stranger with all of them. Such dependence makes the
 true FPIR smaller, never larger than N x FMR, so every template counts here, also the second and
 third of one person. What it cannot know is a gallery whose people resemble the visitors more than
-the measured pairs resemble each other: relatives, or one narrow group.
+the measured pairs resemble each other: relatives, one narrow group, or the luck of a few people.
+For 700 strangers of LFW (FMR from their own 244,650 pairs), at four thresholds from 0.30 to 0.40,
+the FPIR seen was 0.96 to 1.26 of the computed one with 300 people enrolled, but 1.3 to 2.0 with 50.
 
 Source:
     Wayman, Error Rate Equations for the General Biometric System, IEEE Robotics & Automation

@@ -8,7 +8,7 @@ from typing import Any
 from facegate.domain.decisions import Threshold
 from facegate.evaluation.operating_point import fpir_of
 from facegate.evaluation.rates import upper_limit
-from facegate.evaluation.words import counted, odds
+from facegate.evaluation.words import counted, odds, odds_range
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class StrangerRisk:
     def stranger_sentence(self) -> str:
         """The risk of strangers, in words."""
         if not self.templates:
-            return "Nobody is enrolled, so nobody is let in."
+            return "Nobody is enrolled and enabled, so nobody is let in."
         gallery = (
             f"With {counted(self.people, 'person', 'people')} enrolled "
             f"({counted(self.templates, 'template', 'templates')}), "
@@ -59,11 +59,14 @@ class StrangerRisk:
         low, high = self.interval
         return (
             f"{gallery}a stranger is let in about {odds(self.fpir, 'time ', 'times ')} "
-            f"(95 %: {odds(high)} to {odds(low)}); {best}."
+            f"(95 %: {odds_range(low, high)}); {best}."
         )
 
     def refusal_sentence(self) -> str:
-        """What the same threshold costs enrolled people, in words."""
+        """What the same threshold costs enrolled people, in words.
+
+        It is the rate of one comparison; who has several templates is refused less often.
+        """
         fnmr = self.threshold.fnmr
         if not fnmr.trials:
             return "How often enrolled people are refused was not measured."
@@ -77,8 +80,8 @@ class StrangerRisk:
         verb = "is" if fnmr.value < 0.1 else "are"
         return (
             f"About {odds(fnmr.value)} of enrolled people's tries {verb} refused (FNMR "
-            f"{fnmr.value:.2%}: {fnmr.errors:,} of {pairs}; 95 %: {odds(fnmr.high)} to "
-            f"{odds(fnmr.low)})."
+            f"{fnmr.value:.2%}: {fnmr.errors:,} of {pairs}; 95 %: "
+            f"{odds_range(fnmr.low, fnmr.high)})."
         )
 
     def as_dict(self) -> dict[str, Any]:

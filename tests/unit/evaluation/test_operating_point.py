@@ -95,6 +95,14 @@ def test_a_larger_gallery_gets_a_higher_tau() -> None:
     assert given.for_gallery(1).tau < given.for_gallery(10).tau < given.for_gallery(500).tau
 
 
+def test_strangers_who_were_not_measured_get_in_as_rarely_as_asked() -> None:
+    found = policy("fpir:0.05").for_gallery(50)
+    strangers = np.random.default_rng(11).normal(0.0, 0.12, (20_000, 50)).astype(np.float32)
+    let_in = float(np.mean(strangers.max(axis=1) >= found.tau))
+    assert 0.03 < let_in < 0.055
+    assert let_in == pytest.approx(fpir_of(found.fmr.value, 50), rel=0.1)
+
+
 def test_a_verification_keeps_an_fpir_as_one_comparison() -> None:
     assert policy("fpir:0.001").for_gallery(1).tau == policy("fmr:0.001").for_gallery(1).tau
 

@@ -8,7 +8,7 @@ from fakes import threshold
 from facegate.domain.decisions import Rate
 from facegate.evaluation.rates import rate
 from facegate.evaluation.stranger_risk import StrangerRisk
-from facegate.evaluation.words import counted, odds, two_digits
+from facegate.evaluation.words import counted, odds, odds_range, two_digits
 
 
 def risk(people: int, templates: int, fmr: Rate, fnmr: Rate) -> StrangerRisk:
@@ -32,7 +32,7 @@ def test_the_meter_in_words() -> None:
 
 def test_nobody_and_one_person() -> None:
     assert risk(0, 0, rate(1, 99), rate(1, 99)).stranger_sentence() == (
-        "Nobody is enrolled, so nobody is let in."
+        "Nobody is enrolled and enabled, so nobody is let in."
     )
     one = risk(1, 1, rate(1, 20_000), rate(1, 99))
     assert one.stranger_sentence().startswith(
@@ -56,8 +56,9 @@ def test_no_error_seen_is_no_claim_beyond_the_rule_of_three() -> None:
 def test_frequent_errors_are_told_in_hundredths() -> None:
     one = risk(900, 1_000, rate(5, 2_000), rate(221, 759))
     assert "a stranger is let in about 92 times in 100 (95 %: " in one.stranger_sentence()
-    assert one.refusal_sentence().startswith(
-        "About 29 in 100 of enrolled people's tries are refused (FNMR 29.12%: 221 of 759 pairs"
+    assert one.refusal_sentence() == (
+        "About 29 in 100 of enrolled people's tries are refused (FNMR 29.12%: 221 of 759 pairs; "
+        "95 %: 26 to 32 in 100)."
     )
 
 
@@ -85,6 +86,13 @@ def test_two_digits(number: float, rounded: int) -> None:
 )  # fmt: skip
 def test_odds(chance: float, words: str) -> None:
     assert odds(chance) == words
+
+
+def test_ranges_of_odds() -> None:
+    assert odds_range(1 / 14_000, 1 / 6_100) == "1 in 6,100 to 1 in 14,000"
+    assert odds_range(0.05, 0.3) == "30 in 100 to 1 in 20"
+    assert odds_range(0.26, 0.32) == "26 to 32 in 100"
+    assert odds_range(0.999, 0.9999) == "more than 99 to more than 99 in 100"
 
 
 def test_counted() -> None:
