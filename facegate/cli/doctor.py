@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     Result = tuple[Health, str, str]
 
+WORRYING_FPIR = 0.01
+"""A door that lets in one stranger in a hundred needs a guard beside it."""
+
 LOW_DISK_BYTES = 200 * 1024 * 1024
 _LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime", "faiss-cpu", "sqlalchemy")
 
@@ -137,7 +140,10 @@ def _strangers(gate: FaceGate) -> Result:
     from facegate.services.health import Health
 
     risk = gate.stranger_risk()
-    return Health.OK, f"{risk.stranger_sentence()} {risk.refusal_sentence()}", ""
+    seen = f"{risk.stranger_sentence()} {risk.refusal_sentence()}"
+    if risk.fpir > WORRYING_FPIR:
+        return Health.WARNING, seen, "Set a target: `facegate threshold set fpir:0.001`."
+    return Health.OK, seen, ""
 
 
 def _real_face(gate: FaceGate) -> Result:

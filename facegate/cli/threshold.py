@@ -71,6 +71,7 @@ def set_target(
     from facegate.domain.targets import BELOW_F1, ThresholdTarget
     from facegate.errors import ConfigError, EvaluationError
     from facegate.evaluation.rates import upper_limit
+    from facegate.evaluation.words import counted
     from facegate.services.thresholds import stranger_risk
 
     gate = start()
@@ -83,13 +84,16 @@ def set_target(
     policy = gate.threshold_policy(wanted)
     risk = stranger_risk(gate.store, policy)
     if not risk.threshold.supported:
-        fmr = upper_limit(0, risk.threshold.fmr.trials)
-        hint = f"Supported is fmr:{fmr:.1e}"
+        pairs = risk.threshold.fmr.trials
+        fmr = upper_limit(0, pairs)
+        hint = f"They support fmr:{fmr:.1e}"
         if risk.templates:
-            hint += f", or fpir:{risk.least_supported:.1e} with {risk.templates} templates"
+            among = counted(risk.templates, "template", "templates")
+            hint += f", or fpir:{risk.least_supported:.1e} among {among}"
         raise EvaluationError(
-            f"{risk.threshold.note.partition(' τ is')[0]} Nothing was changed.",
-            hint=f"{hint}. More people tune it finer.",
+            f"{counted(pairs, 'measured pair', 'measured pairs')} cannot support the target "
+            f"{wanted}. Nothing was changed.",
+            hint=f"{hint}. Tune with more people for more.",
         )
     with gate.store.transaction() as work:
         work.thresholds.set_target(wanted, gate.clock())

@@ -275,7 +275,7 @@ def test_tune_evaluate_and_use_the_new_threshold(
     assert (shown["tau"], shown["target"], shown["templates"]) == (found["tau"], "f1", 0)
     refused = facegate("threshold", "set", "fmr:1e-3")
     assert refused.code == 9
-    assert "121 measured pairs support" in refused.err
+    assert "121 measured pairs cannot support" in refused.err
     assert facegate("threshold", "set", "nonsense").code == 3
     assert facegate("threshold", "show", "--toml").out.startswith("[threshold]\ntau = ")
     portrait = portrait_paths["collins"]
