@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from facegate.bootstrap import FaceGate
     from facegate.evaluation.stranger_risk import StrangerRisk
 
+MOSTLY_REFUSED = 0.5
+"""A door that refuses most of the enrolled is of no use; there is something to mend."""
+
 app = typer.Typer(help="See and set what the threshold shall keep.", no_args_is_help=True)
 
 
@@ -136,5 +139,10 @@ def _print(risk: StrangerRisk) -> None:
         "somewhat wider; and a few enrolled people can by chance attract twice as many "
         "strangers.[/dim]"
     )
+    if one.fnmr.value > MOSTLY_REFUSED:
+        remark(
+            "Most tries of enrolled people would be refused. One person under two names among the "
+            "tuning pictures raises τ that far: `facegate tune` lists the most alike."
+        )
     if one.note:
         out.print(plain(one.note) if one.supported else f"[yellow]{plain(one.note)}[/yellow]")
