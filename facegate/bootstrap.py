@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from facegate.config import Settings, load_settings
 from facegate.domain.decisions import Threshold
+from facegate.domain.targets import ThresholdTarget
 from facegate.locations import shipped
 from facegate.models.registry import ModelCard, Task, choose_card, read_cards
 
 if TYPE_CHECKING:
+    from facegate.domain.calibration import Calibration
+    from facegate.evaluation.operating_point import ThresholdPolicy
+    from facegate.evaluation.stranger_risk import StrangerRisk
     from facegate.gallery.faiss_gallery import FaissGallery
     from facegate.models.onnx_detector import OnnxFaceDetector
     from facegate.models.onnx_embedder import OnnxEmbedder
@@ -128,11 +132,39 @@ class FaceGate:
 
         return shipped_threshold(self.embedder_card.model_id, self.embedder_card.content)
 
-    def threshold(self) -> Threshold:
-        """The threshold in force: the newest tuned one, else the shipped one."""
+    def baseline(self) -> Threshold:
+        """The F1 threshold in force: the newest tuned one, else the shipped one."""
         from facegate.services.thresholds import current_threshold
 
         return current_threshold(self.store, self.embedder_card.model_id, self.shipped_threshold)
+
+    def threshold_policy(self, target: ThresholdTarget | None = None) -> ThresholdPolicy:
+        """What gives the threshold of every search.
+
+        Args:
+            target: to try out; else the settings' one, else the stored one.
+        """
+        from facegate.services.thresholds import shipped_tails, threshold_policy
+
+        if target is None and self.settings.threshold_target:
+            target = ThresholdTarget.parse(self.settings.threshold_target)
+        tails = shipped_tails(self.embedder_card.model_id, self.embedder_card.content)
+        return threshold_policy(self.store, self.shipped_threshold, tails, target)
+
+    def threshold(self) -> Threshold:
+        """The threshold of a search among the people who are enrolled right now."""
+        return self.stranger_risk().threshold
+
+    def stranger_risk(self) -> StrangerRisk:
+        """How safe the door is with the people who are enrolled right now."""
+        from facegate.services.thresholds import stranger_risk
+
+        return stranger_risk(self.store, self.threshold_policy())
+
+    def calibration(self) -> Calibration | None:
+        """From similarity to probability, for operators; None when none was fitted."""
+        with self.store.snapshot() as work:
+            return work.thresholds.calibration(self.embedder_card.model_id)
 
     def enroller(self) -> Enroller:
         """The use case behind `facegate enroll`."""
@@ -142,7 +174,7 @@ class FaceGate:
             self.reader,
             self.store,
             self.gallery,
-            self.threshold(),
+            self.baseline(),
             self.settings.enrollment.rules(),
             self.clock,
         )
@@ -155,8 +187,9 @@ class FaceGate:
             self.reader,
             self.store,
             self.gallery,
-            self.threshold(),
+            self.threshold_policy(),
             self.settings.identification.rules(),
+            self.calibration(),
         )
 
 

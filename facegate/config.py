@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from facegate.domain.quality import QualityRules
+from facegate.domain.targets import ThresholdTarget
 from facegate.errors import ConfigError
 
 ENV_PREFIX = "FACEGATE_"
@@ -117,9 +118,22 @@ class Settings(BaseSettings):
         description="Threads that a network may use; 0: as many as there are cores.",
     )
     embedder_model: str = Field("", description="Name of the embedding network; empty: default.")
+    threshold_target: str = Field(
+        "",
+        description="What τ shall keep: f1, fmr:RATE or fpir:RATE; empty: as `facegate threshold "
+        "set` left it, else f1.",
+    )
     detector: DetectorConfig = DetectorConfig()
     enrollment: EnrollmentConfig = EnrollmentConfig()
     identification: IdentificationConfig = IdentificationConfig()
+
+    @field_validator("threshold_target")
+    @classmethod
+    def _readable_target(cls, text: str) -> str:
+        try:
+            return str(ThresholdTarget.parse(text)) if text else ""
+        except ConfigError as error:
+            raise ValueError(f"{error} {error.hint}") from error
 
     @classmethod
     def settings_customise_sources(

@@ -10,9 +10,12 @@ from typing import Protocol
 from typing_extensions import Self
 
 from facegate.domain.arrays import FloatArray, ImageArray
+from facegate.domain.calibration import Calibration
 from facegate.domain.decisions import Candidate, Threshold
 from facegate.domain.faces import DetectedFace
 from facegate.domain.people import Event, Subject, Template
+from facegate.domain.tails import ScoreTails
+from facegate.domain.targets import ThresholdTarget
 
 
 class Clock(Protocol):
@@ -131,11 +134,28 @@ class TemplateRepository(Protocol):
 class ThresholdRepository(Protocol):
     """Tuned thresholds; the newest of a model is in force."""
 
-    def add(self, threshold: Threshold) -> None:
-        """Store a threshold and put it in force."""
+    def add(
+        self,
+        threshold: Threshold,
+        tails: ScoreTails | None = None,
+        calibration: Calibration | None = None,
+    ) -> None:
+        """Store a threshold, with what was measured beside it, and put it in force."""
 
     def current(self, model_id: str) -> Threshold | None:
         """The threshold in force for a model, or None when none was tuned."""
+
+    def tails(self, model_id: str) -> ScoreTails | None:
+        """The score tails that were measured with the threshold in force, or None."""
+
+    def calibration(self, model_id: str) -> Calibration | None:
+        """The calibration that was fitted with the threshold in force, or None."""
+
+    def set_target(self, target: ThresholdTarget, at: datetime) -> None:
+        """Ask tau to keep this from now on."""
+
+    def target(self) -> ThresholdTarget | None:
+        """What tau was asked to keep last, or None when nobody asked."""
 
     def list(self) -> list[Threshold]:
         """All thresholds, newest first."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     Result = tuple[Health, str, str]
 
+WORRYING_FPIR = 0.01
+"""A door that lets in one stranger in a hundred needs a guard beside it."""
+
 LOW_DISK_BYTES = 200 * 1024 * 1024
 _LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime", "faiss-cpu", "sqlalchemy")
 
@@ -36,6 +39,7 @@ def doctor(as_json: JsonOption = False) -> None:
             "database": lambda: _database(gate),
             "search index": lambda: _index(gate),
             "threshold": lambda: _threshold(gate),
+            "strangers": lambda: _strangers(gate),
             "real face": lambda: _real_face(gate),
         }
     )
@@ -125,7 +129,20 @@ def _threshold(gate: FaceGate) -> Result:
 
     tau = gate.threshold()
     rates = f"FMR {percent(tau.fmr.value)} of {tau.fmr.trials}, FNMR {percent(tau.fnmr.value)} of "
-    seen = f"τ = {tau.tau:.3f} by {tau.method}: {rates}{tau.fnmr.trials}; {tau.data}"
+    seen = f"τ = {tau.tau:.3f} for {tau.target}: {rates}{tau.fnmr.trials}; {tau.data}"
+    if not tau.supported:
+        advice = "Tune with more people, or set a target that the data support."
+        return Health.WARNING, f"{seen}. {tau.note}", advice
+    return Health.OK, seen, ""
+
+
+def _strangers(gate: FaceGate) -> Result:
+    from facegate.services.health import Health
+
+    risk = gate.stranger_risk()
+    seen = f"{risk.stranger_sentence()} {risk.refusal_sentence()}"
+    if risk.fpir > WORRYING_FPIR:
+        return Health.WARNING, seen, "Set a target: `facegate threshold set fpir:0.001`."
     return Health.OK, seen, ""
 
 

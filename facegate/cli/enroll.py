@@ -18,6 +18,7 @@ from facegate.cli.output import (
     remark,
     table,
 )
+from facegate.cli.threshold import print_risk
 
 if TYPE_CHECKING:
     from facegate.services.enroll import EnrollmentRow
@@ -72,15 +73,12 @@ def enroll(
         raise InputError(
             "No pictures were found.", hint="JPEG, PNG, WebP, TIFF, BMP and GIF count."
         )
-    rows = (
-        start()
-        .enroller()
-        .enroll(
-            people,
-            dry_run=dry_run,
-            allow_duplicates=allow_duplicates,
-            main_face_only=main_face_only,
-        )
+    gate = start()
+    rows = gate.enroller().enroll(
+        people,
+        dry_run=dry_run,
+        allow_duplicates=allow_duplicates,
+        main_face_only=main_face_only,
     )
     done: list[EnrollmentRow] = []
     for row in progress(rows, total, "Enrolling"):
@@ -89,6 +87,8 @@ def enroll(
             sys.stdout.write(json_line(row.as_dict()))
     if not as_json:
         _print(done, dry_run=dry_run)
+        if not dry_run and any(row.status is EnrollmentStatus.ACCEPTED for row in done):
+            print_risk(gate)
         if any(Flaw.SEVERAL_FACES.value in row.reasons for row in done):
             remark("--main-face takes the large face in the middle where several are in a picture.")
     refused = [

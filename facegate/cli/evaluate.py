@@ -54,7 +54,7 @@ def verification(
     files = pictures_of(listed)
     encoded = encode_pictures(gate.reader, progress(files, len(files), "Encoding"))
     report, mated, non_mated = measure_verification(
-        encoded, listed, gate.threshold().tau, gate.embedder_card.model_id
+        encoded, listed, gate.threshold_policy().for_gallery(1).tau, gate.embedder_card.model_id
     )
     if plot is not None:
         title = f"{root.name}: {report.mated} mated, {report.non_mated} non-mated pairs"
@@ -83,7 +83,7 @@ def verification(
 
 @app.command("identification")
 def identification(root: Root, as_json: JsonOption = False) -> None:
-    """One-to-many, open-set: rank-1, FNIR and FPIR at the threshold in force.
+    """One-to-many, open-set: rank-1, FNIR and FPIR at the threshold in force for such a gallery.
 
     The first picture of everybody with two or more is enrolled (into a store of its own), the
     others are searched; people with one picture are the strangers.
@@ -93,7 +93,7 @@ def identification(root: Root, as_json: JsonOption = False) -> None:
     from facegate.services.measure import measure_identification
 
     people = people_in(root)
-    threshold = start().threshold()
+    thresholds = start().threshold_policy()
     total = sum(len(paths) - (len(paths) > 1) for paths in people.values())
     with tempfile.TemporaryDirectory(prefix="facegate-eval-") as folder:
         gate = start(data_dir=Path(folder), database_url="")
@@ -103,7 +103,7 @@ def identification(root: Root, as_json: JsonOption = False) -> None:
             store=gate.store,
             gallery=gate.gallery,
             enroller=gate.enroller(),
-            threshold=threshold,
+            thresholds=thresholds,
             rules=gate.settings.identification.rules(),
             watch=lambda paths: progress(paths, total, "Searching"),
         )

@@ -97,6 +97,9 @@ def identify(
     gate = start()
     if not len(gate.gallery):
         remark("Nobody is enrolled, so everybody is unknown. Begin with `facegate enroll`.")
+    threshold = gate.threshold()
+    if not threshold.supported:
+        remark(threshold.note)
     annotated = _annotated_paths(files, annotate) if annotate else {}
     rows = progress(gate.identifier().identify_files(files), len(files), "Identifying")
     with result_stream(output) as stream:

@@ -23,6 +23,7 @@ from facegate.cli import (
     identify,
     models,
     people,
+    threshold,
     train,
     tune,
     verify,
@@ -54,6 +55,7 @@ app.command("identify", rich_help_panel=_EVERY_DAY)(identify.identify)
 app.command("verify", rich_help_panel=_EVERY_DAY)(verify.verify)
 app.add_typer(people.app, name="people", rich_help_panel=_EVERY_DAY)
 app.command("tune", rich_help_panel=_TRUST)(tune.tune)
+app.add_typer(threshold.app, name="threshold", rich_help_panel=_TRUST)
 app.add_typer(evaluate.app, name="eval", rich_help_panel=_TRUST)
 app.add_typer(train.app, name="train", rich_help_panel=_TRUST)
 app.command("bench", rich_help_panel=_TRUST)(bench.bench)

@@ -85,6 +85,8 @@ def _flat(content: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             for number, one in enumerate(value, 1):
                 rows += _flat(one, f"{prefix}{key}.{number}.")
+        elif isinstance(value, list) and value and isinstance(value[0], list):
+            rows.append((prefix + key, f"{len(value)} rows, see --json"))
         elif isinstance(value, list):
             separator = " \u00d7 " if key == "shape" else "; "
             rows.append((prefix + key, separator.join(map(str, value))))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from facegate.cli.output import JsonOption, console, plain, print_json, table
+from facegate.cli.threshold import print_risk
 
 if TYPE_CHECKING:
     from facegate.domain.people import Subject
@@ -21,7 +22,8 @@ def list_people(as_json: JsonOption = False) -> None:
     """Show everybody who is enrolled."""
     from facegate.bootstrap import start
 
-    with start().store.snapshot() as work:
+    gate = start()
+    with gate.store.snapshot() as work:
         subjects = work.subjects.list()
     if as_json:
         print_json([_subject_dict(subject) for subject in subjects])
@@ -35,6 +37,7 @@ def list_people(as_json: JsonOption = False) -> None:
         since = subject.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
         shown.add_row(plain(subject.name), str(subject.template_count), state, since)
     console().print(shown)
+    print_risk(gate)
 
 
 @app.command("show")
@@ -118,6 +121,7 @@ def remove(
         work.events.add(gate.clock(), "remove", subject.name, "")
         work.commit()
     console().print(f"{plain(name)} is deleted.")
+    print_risk(gate)
 
 
 def _set_enabled(name: str, *, enabled: bool) -> None:
@@ -132,6 +136,7 @@ def _set_enabled(name: str, *, enabled: bool) -> None:
             work.events.add(gate.clock(), word.removesuffix("d"), subject.name, "")
             work.commit()
     console().print(f"{plain(subject.name)} is {word}.")
+    print_risk(gate)
 
 
 def _subject_dict(subject: Subject) -> dict[str, Any]:

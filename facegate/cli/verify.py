@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from facegate.cli.output import EXIT_NO, JsonOption, console, print_json
+from facegate.cli.output import EXIT_NO, JsonOption, console, print_json, remark
 
 Picture = Annotated[
     Path, typer.Argument(help="A picture with a face.", show_default=False, readable=False)
@@ -20,7 +20,10 @@ def verify(picture_a: Picture, picture_b: Picture, as_json: JsonOption = False) 
     from facegate.services.verify import verify as compare
 
     gate = start()
-    result = compare(gate.reader, gate.threshold(), picture_a, picture_b)
+    threshold = gate.threshold_policy().for_gallery(1)
+    result = compare(gate.reader, threshold, picture_a, picture_b, gate.calibration())
+    if not threshold.supported:
+        remark(threshold.note)
     if as_json:
         print_json(result.as_dict())
     else:

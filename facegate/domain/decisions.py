@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
 from facegate.domain.quality import Flaw
 
@@ -60,11 +61,16 @@ class Threshold:
         tau: accept at `similarity >= tau`.
         margin: least lead over the second person; a smaller one makes the outcome ambiguous.
         model_id: the network whose similarities it judges.
-        method: how tau was chosen, for example `f1`.
+        method: how tau was chosen: `f1`, or `tails` for one read off measured score tails.
         f1: the F1 score at tau on the tuning pairs, NaN when unknown.
-        fmr, fnmr: one-to-one error rates at tau on the tuning pairs.
+        fmr, fnmr: one-to-one error rates at tau on the measured pairs, with sample sizes.
         data: the data it was tuned on, in words.
         created_at: time zone aware, UTC.
+        target: what tau was asked to keep, see `facegate.domain.targets`.
+        gallery_size: templates that one search compares with, for which tau was chosen.
+        supported: False when the measured pairs are too few for the target; tau is then the most
+            careful one they know.
+        note: what else a person should know about this tau, in words; may be empty.
     """
 
     tau: float
@@ -76,6 +82,26 @@ class Threshold:
     fnmr: Rate
     data: str
     created_at: datetime
+    target: str = "f1"
+    gallery_size: int = 1
+    supported: bool = True
+    note: str = ""
+
+    def evidence(self) -> dict[str, Any]:
+        """Where tau comes from, as receipts and JSON have it."""
+        return {
+            "target": self.target,
+            "method": self.method,
+            "gallery_size": self.gallery_size,
+            "supported": self.supported,
+            "fmr": {
+                "value": self.fmr.value if self.fmr.trials else None,
+                "count": self.fmr.errors,
+                "of": self.fmr.trials,
+                "interval_95": [self.fmr.low, self.fmr.high],
+            },
+            "note": self.note,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +115,7 @@ class Decision:
         second_similarity: to the second person, None when there is none.
         tau: the threshold that was applied.
         flaws: why the quality was too low; empty otherwise.
+        threshold: tau with its evidence; `decide` always gives it.
     """
 
     outcome: Outcome
@@ -97,6 +124,7 @@ class Decision:
     second_similarity: float | None
     tau: float
     flaws: tuple[Flaw, ...] = ()
+    threshold: Threshold | None = None
 
 
 def decide(
@@ -123,4 +151,4 @@ def decide(
         leads = second is None or best - second >= threshold.margin
         outcome = Outcome.MATCH if leads else Outcome.AMBIGUOUS
     subject_id = candidates[0].subject_id if outcome is Outcome.MATCH else None
-    return Decision(outcome, subject_id, best, second, threshold.tau, flaws)
+    return Decision(outcome, subject_id, best, second, threshold.tau, flaws, threshold)

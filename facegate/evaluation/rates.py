@@ -39,6 +39,27 @@ def rate(errors: int, trials: int, confidence: float = 0.95) -> Rate:
     return Rate(errors, trials, low, high)
 
 
+def upper_limit(errors: int, trials: int, confidence: float = 0.95) -> float:
+    """The rate that a sample rules out from above, one-sided; 1 when there were no trials.
+
+    With no error it is 1 - 0.05^(1/n), which the rule of three rounds to 3/n: no smaller rate can
+    be claimed from n trials at 95 %.
+
+    Source:
+        Clopper and Pearson, as in `rate`; Hanley and Lippman-Hand, If Nothing Goes Wrong, Is
+        Everything All Right?, JAMA 249, 1983.
+    """
+    if not 0 <= errors <= trials:
+        raise EvaluationError(f"{errors} errors in {trials} trials is not possible.")
+    if errors == trials:
+        return 1.0
+    if errors == 0:
+        return -math.expm1(math.log1p(-confidence) / trials)
+    from scipy.special import betaincinv
+
+    return float(betaincinv(errors + 1, trials - errors, confidence))
+
+
 def fmr_at(non_mated: FloatArray, threshold: float) -> Rate:
     """False match rate: different people who are accepted. Input (n,) similarities."""
     return rate(int(np.count_nonzero(non_mated >= threshold)), len(non_mated))

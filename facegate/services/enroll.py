@@ -92,7 +92,12 @@ class _Known:
 
 
 class Enroller:
-    """Turns pictures into templates."""
+    """Turns pictures into templates.
+
+    Args:
+        threshold: the F1 threshold. Duplicates are looked for with it, and not with the stricter
+            one that a large gallery may need at the door: nobody shall come back under a new name.
+    """
 
     def __init__(
         self,

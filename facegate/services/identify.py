@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from facegate.domain.arrays import FloatArray
-from facegate.domain.decisions import Decision, Outcome, Threshold, decide
+from facegate.domain.calibration import Calibration
+from facegate.domain.decisions import Decision, Outcome, decide
 from facegate.domain.quality import FaceQuality, QualityRules
 from facegate.errors import EmbeddingSpaceMismatch, UnreadableImage
+from facegate.evaluation.operating_point import ThresholdPolicy
 from facegate.ports import Gallery, Store
 from facegate.services.reading import FaceReader, FaceReading, load_ahead
 from facegate.vision.images import LoadedImage
@@ -30,6 +32,9 @@ class IdentifiedFace:
         decision: the open-set outcome.
         subject: name of the person, only for a match.
         model_id: the embedding network.
+        probability: that the comparison with the best candidate is mated, as one comparison;
+            None without a calibration or a candidate. For operators only.
+        prior: the share of mated comparisons which that probability assumes.
     """
 
     bbox_xyxy: FloatArray
@@ -39,9 +44,12 @@ class IdentifiedFace:
     decision: Decision
     subject: str | None
     model_id: str
+    probability: float | None = None
+    prior: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The face as the JSONL contract has it."""
+        threshold = self.decision.threshold
         return {
             "bbox_xyxy": [round(float(value), 2) for value in self.bbox_xyxy],
             "landmarks_xy": [[round(float(v), 2) for v in point] for point in self.landmarks_xy],
@@ -53,6 +61,9 @@ class IdentifiedFace:
             "second_similarity": _rounded(self.decision.second_similarity),
             "threshold": round(self.decision.tau, 6),
             "model": self.model_id,
+            "operating_point": None if threshold is None else threshold.evidence(),
+            "probability": None if self.probability is None else round(self.probability, 6),
+            "probability_prior": self.prior,
         }
 
 
@@ -85,16 +96,18 @@ class Identifier:
         reader: FaceReader,
         store: Store,
         gallery: Gallery,
-        threshold: Threshold,
+        thresholds: ThresholdPolicy,
         rules: QualityRules,
+        calibration: Calibration | None = None,
     ) -> None:
-        if threshold.model_id != reader.model_id:
-            raise EmbeddingSpaceMismatch(have=threshold.model_id, need=reader.model_id)
+        if thresholds.model_id != reader.model_id:
+            raise EmbeddingSpaceMismatch(have=thresholds.model_id, need=reader.model_id)
         self._reader = reader
         self._store = store
         self._gallery = gallery
-        self._threshold = threshold
+        self._thresholds = thresholds
         self._rules = rules
+        self._calibration = calibration
 
     def identify_image(self, path: Path, image: LoadedImage) -> IdentifiedImage:
         """Identify all faces of one loaded picture."""
@@ -119,9 +132,11 @@ class Identifier:
     def _faces(self, readings: list[FaceReading], scale: float) -> Iterator[IdentifiedFace]:
         self._gallery.refresh()
         probes = np.stack([reading.embedding for reading in readings])
+        # The gallery changes only in `refresh`, so this is the very gallery that is searched.
+        threshold = self._thresholds.for_gallery(len(self._gallery))
         found = self._gallery.search(probes, self._reader.model_id, top_k=2)
         decisions = [
-            decide(candidates, self._threshold, self._rules.flaws(reading.quality))
+            decide(candidates, threshold, self._rules.flaws(reading.quality))
             for reading, candidates in zip(readings, found, strict=True)
         ]
         names = self._names(decisions)
@@ -138,7 +153,14 @@ class Identifier:
                 decision=decision,
                 subject=subject,
                 model_id=self._reader.model_id,
+                probability=self._probability(decision.similarity),
+                prior=None if self._calibration is None else self._calibration.prior,
             )
+
+    def _probability(self, similarity: float | None) -> float | None:
+        if self._calibration is None or similarity is None:
+            return None
+        return self._calibration.probability(similarity)
 
     def _names(self, decisions: list[Decision]) -> dict[int, str]:
         wanted = {decision.subject_id for decision in decisions} - {None}

@@ -18,6 +18,7 @@ from facegate.evaluation.identification import (
     SearchResult,
     identification_report,
 )
+from facegate.evaluation.operating_point import ThresholdPolicy
 from facegate.evaluation.pairs import ComparisonPair, folder_similarities
 from facegate.evaluation.threshold import tune_f1
 from facegate.evaluation.verification import VerificationReport, verification_report
@@ -113,7 +114,7 @@ def measure_identification(
     store: Store,
     gallery: Gallery,
     enroller: Enroller,
-    threshold: Threshold,
+    thresholds: ThresholdPolicy,
     rules: QualityRules,
     watch: Watch = lambda paths: paths,
 ) -> IdentificationReport:
@@ -126,12 +127,14 @@ def measure_identification(
     Args:
         people: pictures by name.
         store, gallery, enroller: empty ones of their own.
+        thresholds: gives the threshold for as many templates as get enrolled.
     """
     enrolled = 0
     portraits = [Portraits(name, (paths[0],)) for name, paths in people.items() if len(paths) > 1]
     for row in enroller.enroll(portraits, main_face_only=True):
         enrolled += row.status is EnrollmentStatus.ACCEPTED
     gallery.refresh()
+    threshold = thresholds.for_gallery(len(gallery))
     with store.snapshot() as work:
         names = {subject.subject_id: subject.name for subject in work.subjects.list()}
     probes: dict[Path, str | None] = {}

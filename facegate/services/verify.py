@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from facegate.domain.calibration import Calibration
 from facegate.domain.decisions import Threshold
 from facegate.domain.quality import Flaw
 from facegate.errors import InputError
@@ -30,6 +31,7 @@ class Verification:
         similarity: cosine in [-1, 1], higher is more alike.
         threshold: what it was judged by.
         qualities: FaceQuality.score of both faces.
+        calibration: gives the operator a probability; None when none was fitted.
     """
 
     path_a: Path
@@ -38,9 +40,11 @@ class Verification:
     similarity: float
     threshold: Threshold
     qualities: tuple[float, float]
+    calibration: Calibration | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The comparison as JSON has it."""
+        curve = self.calibration
         return {
             "path_a": str(self.path_a),
             "path_b": str(self.path_b),
@@ -50,11 +54,23 @@ class Verification:
             "quality_a": round(self.qualities[0], 4),
             "quality_b": round(self.qualities[1], 4),
             "model": self.threshold.model_id,
+            "operating_point": self.threshold.evidence(),
+            "probability": None if curve is None else round(curve.probability(self.similarity), 6),
+            "probability_prior": None if curve is None else curve.prior,
         }
 
 
-def verify(reader: FaceReader, threshold: Threshold, path_a: Path, path_b: Path) -> Verification:
+def verify(
+    reader: FaceReader,
+    threshold: Threshold,
+    path_a: Path,
+    path_b: Path,
+    calibration: Calibration | None = None,
+) -> Verification:
     """Compare the main faces of two pictures.
+
+    Args:
+        threshold: for one comparison (a gallery of one template).
 
     Raises:
         UnreadableImage: a file cannot be read.
@@ -70,4 +86,4 @@ def verify(reader: FaceReader, threshold: Threshold, path_a: Path, path_b: Path)
     similarity = float(first.embedding @ second.embedding)
     qualities = (first.quality.score, second.quality.score)
     same = similarity >= threshold.tau
-    return Verification(path_a, path_b, same, similarity, threshold, qualities)
+    return Verification(path_a, path_b, same, similarity, threshold, qualities, calibration)

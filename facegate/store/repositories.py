@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import builtins
+import json
 import math
 import secrets
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -13,10 +15,20 @@ import numpy as np
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from facegate.domain.calibration import Calibration
 from facegate.domain.decisions import Rate, Threshold
 from facegate.domain.people import Event, Subject, Template
-from facegate.errors import AlreadyEnrolled, ShapeError, StoreError, UnknownSubject
-from facegate.store.tables import events, gallery_state, subjects, templates, thresholds
+from facegate.domain.tails import ScoreTails
+from facegate.domain.targets import ThresholdTarget
+from facegate.errors import AlreadyEnrolled, ConfigError, ShapeError, StoreError, UnknownSubject
+from facegate.store.tables import (
+    events,
+    gallery_state,
+    subjects,
+    templates,
+    threshold_targets,
+    thresholds,
+)
 
 CHUNK = 500
 """Numbers in one IN clause; SQLite allows 999 in its older builds."""
@@ -198,8 +210,13 @@ class SqlTemplates(_Repository):
 class SqlThresholds(_Repository):
     """Fulfils `facegate.ports.ThresholdRepository`."""
 
-    def add(self, threshold: Threshold) -> None:
-        """Store a threshold and put it in force."""
+    def add(
+        self,
+        threshold: Threshold,
+        tails: ScoreTails | None = None,
+        calibration: Calibration | None = None,
+    ) -> None:
+        """Store a threshold, with what was measured beside it, and put it in force."""
         values = {
             f"{name}_{part}": getattr(rate, part)
             for name, rate in (("fmr", threshold.fmr), ("fnmr", threshold.fnmr))
@@ -214,19 +231,56 @@ class SqlThresholds(_Repository):
                 f1=None if math.isnan(threshold.f1) else threshold.f1,
                 data=threshold.data[:500],
                 created_at=threshold.created_at,
+                tails=None if tails is None else json.dumps(tails.as_dict()),
+                calibration=None if calibration is None else json.dumps(calibration.as_dict()),
                 **values,
             )
         )
 
     def current(self, model_id: str) -> Threshold | None:
         """The threshold in force for a model, or None when none was tuned."""
-        row = self._connection.execute(
+        row = self._newest(model_id)
+        return None if row is None else _threshold(row)
+
+    def tails(self, model_id: str) -> ScoreTails | None:
+        """The score tails that were measured with the threshold in force, or None."""
+        row = self._newest(model_id)
+        if row is None or row.tails is None:
+            return None
+        with _intact("score tails"):
+            return ScoreTails.from_dict(model_id, json.loads(row.tails))
+
+    def calibration(self, model_id: str) -> Calibration | None:
+        """The calibration that was fitted with the threshold in force, or None."""
+        row = self._newest(model_id)
+        if row is None or row.calibration is None:
+            return None
+        with _intact("calibration"):
+            return Calibration.from_dict(json.loads(row.calibration))
+
+    def set_target(self, target: ThresholdTarget, at: datetime) -> None:
+        """Ask tau to keep this from now on."""
+        self._connection.execute(
+            insert(threshold_targets).values(target=str(target), created_at=at)
+        )
+
+    def target(self) -> ThresholdTarget | None:
+        """What tau was asked to keep last, or None when nobody asked."""
+        text = self._connection.execute(
+            select(threshold_targets.c.target).order_by(threshold_targets.c.id.desc()).limit(1)
+        ).scalar()
+        if text is None:
+            return None
+        with _intact("threshold target"):
+            return ThresholdTarget.parse(text)
+
+    def _newest(self, model_id: str) -> Row[Any] | None:
+        return self._connection.execute(
             select(thresholds)
             .where(thresholds.c.model_id == model_id)
             .order_by(thresholds.c.id.desc())
             .limit(1)
         ).first()
-        return None if row is None else _threshold(row)
 
     def list(self) -> list[Threshold]:
         """All thresholds, newest first."""
@@ -247,6 +301,18 @@ class SqlEvents(_Repository):
         """Newest events first."""
         rows = self._connection.execute(select(events).order_by(events.c.id.desc()).limit(limit))
         return [Event(row.id, row.at, row.kind, row.subject_name, row.detail) for row in rows]
+
+
+@contextmanager
+def _intact(what: str) -> Iterator[None]:
+    """Raise StoreError for text in the database that does not mean anything."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, ConfigError) as error:
+        raise StoreError(
+            f"The {what} in the database cannot be read: it was changed by hand or is damaged.",
+            hint="Run `facegate tune` and `facegate threshold set` again.",
+        ) from error
 
 
 def _chunks(numbers: Sequence[int]) -> Iterator[builtins.list[int]]:

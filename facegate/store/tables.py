@@ -20,6 +20,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     TypeDecorator,
     UniqueConstraint,
     true,
@@ -124,11 +125,24 @@ thresholds = Table(
     ),
     Column("data", String(500), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("tails", Text, nullable=True),  # JSON of ScoreTails
+    Column("calibration", Text, nullable=True),  # JSON of Calibration
     CheckConstraint("tau >= -1 AND tau <= 1", name="tau_is_cosine"),
     CheckConstraint("margin >= 0 AND margin <= 2", name="margin_is_distance"),
     Index(None, "model_id"),
     sqlite_autoincrement=True,
 )
+
+threshold_targets = Table(
+    "threshold_targets",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("target", String(60), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    CheckConstraint("length(target) > 0", name="target_given"),
+    sqlite_autoincrement=True,
+)
+"""What tau was asked to keep; the newest is in force."""
 
 events = Table(
     "events",

@@ -256,7 +256,7 @@ def test_too_few_people_tune_nothing(photos: Path) -> None:
 
 
 def test_tune_evaluate_and_use_the_new_threshold(
-    tmp_path: Path, portrait_paths: dict[str, Path]
+    tmp_path: Path, portrait_paths: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for who, path in portrait_paths.items():
         for title, change in alter.ALTERATIONS.items():
@@ -269,7 +269,36 @@ def test_tune_evaluate_and_use_the_new_threshold(
     assert found["fmr"]["of"] == 121
     assert found["fnmr"]["of"] == 110
     assert plot.read_bytes().startswith(b"\x89PNG")
+    assert found["tails"]["faces"] == 22
+    assert found["tails"]["points"][0][1] == 0
+    shown = facegate("threshold", "show", "--json").json()
+    assert (shown["tau"], shown["target"], shown["templates"]) == (found["tau"], "f1", 0)
+    refused = facegate("threshold", "set", "fmr:1e-3")
+    assert refused.code == 9
+    assert "121 measured pairs cannot support" in refused.err
+    assert facegate("threshold", "set", "nonsense").code == 3
+    assert facegate("threshold", "show", "--toml").out.startswith("[threshold]\ntau = ")
+    portrait = portrait_paths["collins"]
+    assert "With 1 person enrolled" in facegate("enroll", "-n", "Ana", portrait).out
+    assert facegate("threshold", "set", "fpir:0.1").code == 0
     hopper = portrait_paths["hopper"]
+    (row,) = facegate("identify", hopper, "--json").lines()
+    assert row["faces"][0]["operating_point"]["target"] == "fpir:0.1"
+    assert row["faces"][0]["threshold"] >= round(found["tau"], 6)
+    assert "With 1 person enrolled (1 template)" in facegate("people", "list").out
+    assert "nobody is let in" in facegate("people", "remove", "Ana", "--yes").out
+    assert facegate("threshold", "set", "f1").code == 0
+    monkeypatch.setenv("FACEGATE_THRESHOLD_TARGET", "fpir:1e-4")
+    assert facegate("threshold", "set", "fpir:0.2").code == 3
+    ran = facegate("verify", hopper, hopper, "--json")
+    assert ran.json()["operating_point"]["supported"] is False
+    assert "121 measured pairs support" in ran.err
+    doctor = facegate("doctor", "--json")
+    assert doctor.code == 0
+    assert [one["check"] for one in doctor.json() if one["health"] == "warning"] == ["threshold"]
+    monkeypatch.setenv("FACEGATE_THRESHOLD_TARGET", "fpir:2")
+    assert facegate("people", "list").code == 3
+    monkeypatch.delenv("FACEGATE_THRESHOLD_TARGET")
     (row,) = facegate("identify", hopper, "--json").lines()
     assert row["faces"][0]["threshold"] == pytest.approx(found["tau"], abs=1e-6)
     report = facegate("eval", "verification", "--root", tmp_path / "people", "--json").json()

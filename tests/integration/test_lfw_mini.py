@@ -35,7 +35,7 @@ def test_the_enrolled_are_recognized(people: dict[str, list[Path]]) -> None:
         store=gate.store,
         gallery=gate.gallery,
         enroller=gate.enroller(),
-        threshold=gate.threshold(),
+        thresholds=gate.threshold_policy(),
         rules=gate.settings.identification.rules(),
     )
     assert (report.rank_1.trials, report.fpir.trials) == (207, 120)

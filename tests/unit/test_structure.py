@@ -28,7 +28,8 @@ MAY_IMPORT = {
     "services": {"domain", "errors", "ports", "vision", "evaluation"},
     "training": {"domain", "errors", "vision", "evaluation", "models"},
     "bootstrap": {
-        "config", "domain", "errors", "gallery", "locations", "models", "services", "store",
+        "config", "domain", "errors", "evaluation", "gallery", "locations", "models", "services",
+        "store",
     },
 }  # fmt: skip
 """What each part may import, beside itself; `cli` and `__main__` may import everything."""

@@ -20,7 +20,9 @@ from fakes import (
 from facegate.domain.decisions import Outcome, Threshold
 from facegate.domain.faces import DetectedFace
 from facegate.domain.quality import QualityRules
+from facegate.domain.targets import ThresholdTarget
 from facegate.errors import EmbeddingSpaceMismatch, UnreadableImage
+from facegate.evaluation.operating_point import ThresholdPolicy
 from facegate.gallery.faiss_gallery import FaissGallery
 from facegate.services.enroll import Enroller, EnrollmentStatus, Portraits, picture_flaws
 from facegate.services.identify import Identifier
@@ -44,6 +46,7 @@ class Gate:
         self.store = SqlStore(f"sqlite:///{folder / 'gate.db'}")
         self.gallery = FaissGallery(self.store, MODEL, None)
         self.threshold = threshold()
+        self.target, self.tails = ThresholdTarget(), []
         self.rules = rules
 
     def enroll(self, name: str, *paths: Path, **options: bool) -> list[EnrollmentStatus]:
@@ -56,7 +59,8 @@ class Gate:
         return Enroller(self.reader, self.store, self.gallery, self.threshold, self.rules, clock)
 
     def identifier(self) -> Identifier:
-        return Identifier(self.reader, self.store, self.gallery, self.threshold, self.rules)
+        thresholds = ThresholdPolicy(self.threshold, self.target, self.tails)
+        return Identifier(self.reader, self.store, self.gallery, thresholds, self.rules)
 
     def identify(self, *paths: Path) -> list:
         return [row for row, _ in self.identifier().identify_files(paths)]
@@ -118,7 +122,7 @@ def test_somebody_whose_enrollment_failed_is_missed_in_every_search(gate: Gate) 
     }
     report = measure_identification(
         people, reader=gate.reader, store=gate.store, gallery=gate.gallery,
-        enroller=gate.enroller(), threshold=threshold(), rules=ANY_QUALITY,
+        enroller=gate.enroller(), thresholds=ThresholdPolicy(threshold()), rules=ANY_QUALITY,
     )  # fmt: skip
     assert (report.enrolled, report.not_enrolled) == (1, 1)
     assert (report.rank_1.errors, report.rank_1.trials) == (2, 3)
@@ -247,7 +251,8 @@ def test_the_row_of_json_is_the_contract(gate: Gate) -> None:
     (face,) = row["faces"]
     assert list(face) == [
         "bbox_xyxy", "landmarks_xy", "score", "quality", "outcome", "subject", "similarity",
-        "second_similarity", "threshold", "model",
+        "second_similarity", "threshold", "model", "operating_point", "probability",
+        "probability_prior",
     ]  # fmt: skip
     assert (face["outcome"], face["subject"], face["model"]) == ("match", "Ana", MODEL)
     assert (len(face["bbox_xyxy"]), len(face["landmarks_xy"])) == (4, 5)

@@ -18,7 +18,10 @@ import pytest
 from fakes import MODEL, NOW, embedding, threshold
 from sqlalchemy import text
 
+from facegate.domain.calibration import Calibration
 from facegate.domain.people import Template
+from facegate.domain.tails import ScoreTails, TailPoint
+from facegate.domain.targets import ThresholdTarget
 from facegate.errors import (
     AlreadyEnrolled,
     ConfigError,
@@ -169,6 +172,86 @@ def test_the_newest_threshold_of_a_model_is_in_force(store: SqlStore) -> None:
         assert [one.tau for one in work.thresholds.list()] == [0.9, 0.5, 0.4]
 
 
+def test_what_was_measured_beside_a_threshold_comes_back(store: SqlStore) -> None:
+    tails = ScoreTails(
+        MODEL, "made up", 9, 50, 8, (TailPoint(0.5, 0, 2), TailPoint(0.1, 4, 1)), NOW
+    )
+    curve = Calibration("isotonic", 0.01, 60, 70, 0.2, knots=((0.1, 0.2), (0.5, 0.9)))
+    with store.transaction() as work:
+        assert work.thresholds.tails(MODEL) is None
+        work.thresholds.add(threshold(0.4), tails, curve)
+        work.commit()
+    with store.transaction() as work:
+        assert work.thresholds.tails(MODEL) == tails
+        assert work.thresholds.calibration(MODEL) == curve
+        assert work.thresholds.tails("other@1") is None
+        work.thresholds.add(threshold(0.5))  # the newest is in force, with all that it lacks
+        assert work.thresholds.tails(MODEL) is None
+        assert work.thresholds.calibration(MODEL) is None
+
+
+def test_the_newest_target_is_in_force(store: SqlStore) -> None:
+    with store.transaction() as work:
+        assert work.thresholds.target() is None
+        for text in ("fpir:0.001", "fmr:1e-05:below-f1"):
+            work.thresholds.set_target(ThresholdTarget.parse(text), NOW)
+        work.commit()
+    with store.snapshot() as work:
+        assert work.thresholds.target() == ThresholdTarget.parse("fmr:1e-05:below-f1")
+
+
+@pytest.mark.parametrize("text_", ["{}", "[", '{"points": 3}', "null"])
+def test_damaged_tails_and_targets_are_a_plain_error(tmp_path: Path, text_: str) -> None:
+    store = SqlStore(url_of(tmp_path))
+    with store.transaction() as work:
+        work.thresholds.add(threshold(0.4))
+        work._connection.execute(
+            text("UPDATE thresholds SET tails = :x, calibration = :x"), {"x": text_}
+        )
+        work._connection.execute(
+            text("INSERT INTO threshold_targets (target, created_at) VALUES ('nonsense', :at)"),
+            {"at": NOW},
+        )
+        for read in (
+            lambda: work.thresholds.tails(MODEL),
+            lambda: work.thresholds.calibration(MODEL),
+            work.thresholds.target,
+        ):
+            with pytest.raises(StoreError, match="cannot be read"):
+                read()
+    store.close()
+
+
+def test_the_third_schema_comes_and_goes_and_keeps_tuned_thresholds(url: str) -> None:
+    migrate.upgrade(url, "0002")
+    opened = engine.open_engine(url)
+    with opened.execution_options(writes=True).begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO thresholds (model_id, tau, margin, method, f1, fmr_errors, "
+                "fmr_trials, fmr_low, fmr_high, fnmr_errors, fnmr_trials, fnmr_low, fnmr_high, "
+                "data, created_at) VALUES (:model, 0.6, 0.05, 'f1', 0.99, 1, 100, 0, 0.05, 1, "
+                "100, 0, 0.05, 'made up', :at)"
+            ),
+            {"model": MODEL, "at": NOW},
+        )
+    opened.dispose()
+    store = SqlStore(url)  # upgrades
+    with store.transaction() as work:
+        assert work.thresholds.current(MODEL) == threshold()
+        assert work.thresholds.tails(MODEL) is None
+        work.thresholds.set_target(ThresholdTarget.parse("fpir:0.01"), NOW)
+        work.commit()
+    store.close()
+    migrate.downgrade(url, "0002")
+    assert migrate.status(url).pending == migrate.REVISIONS[2:]
+    migrate.upgrade(url)
+    with store.snapshot() as work:
+        assert work.thresholds.current(MODEL) == threshold()
+        assert work.thresholds.target() is None
+    store.close()
+
+
 def test_an_unknown_f1_stays_unknown(store: SqlStore) -> None:
     with store.transaction() as work:
         work.thresholds.add(dataclasses.replace(threshold(), f1=float("nan")))
@@ -235,7 +318,7 @@ def test_a_database_of_the_first_schema_keeps_everything(url: str) -> None:
         )
         connection.execute(text("UPDATE gallery_state SET revision = 7"))
     opened.dispose()
-    assert migrate.status(url).pending == ("0002",)
+    assert migrate.status(url).pending == migrate.REVISIONS[1:]
     store = SqlStore(url)
     with store.transaction() as work:
         new = work.templates.add(1, template(source="new"))
@@ -246,7 +329,7 @@ def test_a_database_of_the_first_schema_keeps_everything(url: str) -> None:
         assert work.gallery_revision()[1] > 7
     store.close()
     migrate.downgrade(url, "0001")
-    assert migrate.status(url).pending == ("0002",)
+    assert migrate.status(url).pending == migrate.REVISIONS[1:]
     with store.snapshot() as work:
         assert len(work.templates.of_subject(1)) == 2
     store.close()
