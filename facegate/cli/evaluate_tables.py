@@ -60,29 +60,31 @@ def non_mated_table(report: NonMatedReport) -> None:
         f"\n[bold]{report.pairs:,} non-mated pairs[/bold] of {report.faces:,} people seen once; "
         f"{report.mated:,} mated pairs of {report.mated_people:,} people"
     )
-    rows = table(
-        "FMR", "τ", "pairs above", "FMR 95 %", "FMR 95 %, people",
-        "TMR", "matches", "TMR 95 %", "TMR 95 %, people", "supported",
-        right=["FMR", "τ", "pairs above", "TMR", "matches"],
-    )  # fmt: skip
+    matched = table("at", "τ", "TMR", "matches", "95 %", "95 %, people", right=["τ", "matches"])
+    let_in = table("at", "pairs above", "FMR, 95 %", "95 %, people", "supported")
     for point in report.points:
-        name = "in force" if point.target is None else f"{point.target:.0e}"
+        name = "τ in force" if point.target is None else f"FMR {point.target:.0e}"
         if point.tau is None or point.fmr is None or point.tmr is None:
-            rows.add_row(name, *[""] * 8, "no")
+            matched.add_row(name, *[""] * 5)
+            let_in.add_row(name, *[""] * 3, "[yellow]no[/yellow]")
             continue
-        rows.add_row(
+        matched.add_row(
             name,
             f"{point.tau:.4f}",
-            f"{point.fmr.errors:,}",
-            _small_interval((point.fmr.low, point.fmr.high)),
-            _small_interval(point.fmr_people),
             percent(point.tmr.value),
             f"{point.tmr.errors}/{point.tmr.trials}",
             interval_cell((point.tmr.low, point.tmr.high)),
             interval_cell(point.tmr_people),
+        )
+        let_in.add_row(
+            name,
+            f"{point.fmr.errors:,}",
+            _small_interval((point.fmr.low, point.fmr.high)),
+            _small_interval(point.fmr_people),
             "yes" if point.supported else "[yellow]no[/yellow]",
         )
-    out.print(rows)
+    out.print(matched)
+    out.print(let_in)
     for point in report.points:
         if point.reason:
             name = "τ in force" if point.target is None else f"FMR {point.target:.0e}"
@@ -157,17 +159,18 @@ def groups_table(one: GroupComparison) -> None:
     spread = one.spread
     names = f"{plain(spread.worst)} over {plain(spread.best)}"
     if spread.ratio is not None:
-        people = spread.people
-        words = (
-            ""
-            if people is None
-            else f", 95 % interval over people {people[0]:.1f} to {people[1]:.1f}"
-        )
+        words = ""
+        if spread.people is not None:
+            low, high = spread.people
+            words = f", 95 % interval over people {low:.1f} to {high:.1f}"
         out.print(f"[bold]Worst over best: {spread.ratio:.1f}[/bold] ({names}{words})")
+        if spread.reason:
+            warn([f"Not to be relied on: {spread.reason}."])
     else:
-        out.print(
-            f"Worst over best cannot be told: {plain(spread.reason)}"
-            + (f"; at least {spread.at_least:.1f} ({names})." if spread.worst else ".")
-        )
+        out.print(f"Worst over best cannot be told: {plain(spread.reason)}.")
+    if spread.worst and spread.at_least > 1:
+        out.print(f"The exact intervals are apart by a factor of {spread.at_least:.1f} at least.")
+    elif spread.worst:
+        out.print("The exact intervals overlap: no difference is shown.")
     if spread.left_out:
         out.print("[dim]* too small to be compared[/dim]")

@@ -17,6 +17,7 @@ from facegate.domain.arrays import FloatArray
 from facegate.domain.decisions import Rate
 from facegate.evaluation.bootstrap import REPLICATES, Interval, draw_faces, interval_of
 from facegate.evaluation.non_mated import TILE, IntArray
+from facegate.evaluation.operating_points import MIN_ERRORS
 from facegate.evaluation.rates import rate
 from facegate.evaluation.verification import rate_dict
 
@@ -78,7 +79,7 @@ class WorstOverBest:
         at_least: what the exact intervals leave for certain: the worst rate's lower bound by the
             best rate's upper one, at least 1.
         left_out: groups that are too small.
-        reason: why there is no ratio, in words; else empty.
+        reason: why there is no ratio, or why it is not to be relied on, in words; else empty.
     """
 
     worst: str
@@ -111,6 +112,7 @@ class GroupComparison:
         measure: `FMR` or `FNMR`.
         tau: the threshold.
         title: where it comes from, in words.
+        overall: the rate without regard to groups: for FMR of all pairs, also across groups.
         groups: by name.
         spread: worst over best.
     """
@@ -119,6 +121,7 @@ class GroupComparison:
     measure: str
     tau: float
     title: str
+    overall: Rate
     groups: tuple[GroupRate, ...]
     spread: WorstOverBest
 
@@ -129,6 +132,7 @@ class GroupComparison:
             "measure": self.measure,
             "threshold": self.tau,
             "threshold_from": self.title,
+            "overall": rate_dict(self.overall),
             "groups": [group.as_dict() for group in self.groups],
             "worst_over_best": self.spread.as_dict(),
         }
@@ -263,6 +267,8 @@ def worst_over_best(groups: Sequence[GroupRate]) -> WorstOverBest:
     if best.errors.errors == 0:
         words = f"{best.name} has no error in {best.errors.trials:,} comparisons"
         return WorstOverBest(worst.name, best.name, None, None, at_least, left_out, words)
+    few = min(worst.errors.errors, best.errors.errors)
+    words = f"a group has only {few} errors; fewer than {MIN_ERRORS} do not carry a rate"
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = worst.drawn / best.drawn
     return WorstOverBest(
@@ -272,7 +278,7 @@ def worst_over_best(groups: Sequence[GroupRate]) -> WorstOverBest:
         people=_ratio_interval(ratios),
         at_least=at_least,
         left_out=left_out,
-        reason="",
+        reason=words if few < MIN_ERRORS else "",
     )
 
 

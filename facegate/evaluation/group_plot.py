@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from facegate.evaluation.fairness import GroupComparison
-from facegate.evaluation.plots import BLUE, GRAY, TAU, new_figure, png_bytes, without_frame
+from facegate.evaluation.fairness import GroupComparison, GroupRate
+from facegate.evaluation.plots import BLUE, GRAY, ORANGE, TAU, new_figure, png_bytes, without_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,8 +17,8 @@ def groups_png(
 ) -> bytes:
     """Draw one panel for each division and threshold, a bar for each group.
 
-    The whiskers are the intervals over people where there are any, else the exact ones. Groups too
-    small to be compared are gray.
+    The whiskers reach as far as the wider of the exact interval and the one over people. Groups too
+    small to be compared are gray. The dashed line is the rate without regard to groups.
 
     Args:
         comparisons: at least one; those of one division side by side.
@@ -46,11 +46,11 @@ def groups_png(
 def _panel(axes: Axes, one: GroupComparison) -> None:
     groups = sorted(one.groups, key=lambda group: group.name, reverse=True)
     values = [group.errors.value if group.errors.trials else 0.0 for group in groups]
-    bounds = [group.people or (group.errors.low, group.errors.high) for group in groups]
+    bounds = [_bounds(group) for group in groups]
     places = list(range(len(groups)))
-    shown = [place for place, group in enumerate(groups) if group.compared or group.errors.errors]
-    most = max((max(bounds[i][1], values[i]) for i in places if groups[i].compared), default=0.0)
-    most = most or max((values[i] for i in places), default=0.0) or 1.0
+    # Small groups may run out of the picture with their intervals, not with their rates.
+    ends = [bounds[i][1] for i in places if groups[i].compared]
+    most = max([*ends, *values, one.overall.value if one.overall.trials else 0.0]) or 1.0
     axes.barh(
         places,
         values,
@@ -58,9 +58,11 @@ def _panel(axes: Axes, one: GroupComparison) -> None:
         alpha=0.85,
         height=0.62,
     )
-    for place in shown:
-        low, high = bounds[place]
-        axes.plot([low, min(high, 10 * most)], [place, place], color=TAU, linewidth=1.6)
+    for place, (low, high) in enumerate(bounds):
+        clear = 1.0 if groups[place].compared else 0.5
+        axes.plot([low, min(high, 2 * most)], [place, place], color=TAU, alpha=clear, linewidth=1.5)
+    if one.overall.errors:
+        axes.axvline(one.overall.value, color=ORANGE, linestyle="--", linewidth=1.4)
     for place, group in enumerate(groups):
         axes.annotate(
             f"{group.errors.errors:,} / {group.errors.trials:,}",
@@ -72,6 +74,7 @@ def _panel(axes: Axes, one: GroupComparison) -> None:
             fontsize=8,
             color=TAU,
         )
+    axes.set_xlabel(one.measure, fontsize=9)
     axes.set_yticks(places, [group.name for group in groups])
     axes.set_xlim(0, 1.08 * most)
     axes.set_title(f"{one.division}: {one.measure} at τ = {one.tau:.3f} ({one.title})", fontsize=10)
@@ -80,3 +83,10 @@ def _panel(axes: Axes, one: GroupComparison) -> None:
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
     without_frame(axes)
+
+
+def _bounds(group: GroupRate) -> tuple[float, float]:
+    low, high = group.errors.low, group.errors.high
+    if group.people is not None:
+        low, high = min(low, group.people[0]), max(high, group.people[1])
+    return low, high

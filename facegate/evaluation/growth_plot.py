@@ -33,8 +33,9 @@ def growth_png(report: GrowthReport, title: str, *, width_px: int = 1300) -> byt
     Returns:
         The bytes of a PNG.
     """
-    figure = new_figure(11, 4.6, title, width_px)
-    misses, strangers = figure.subplots(1, 2)
+    figure = new_figure(11, 5.0, title, width_px)
+    panels = figure.subplots(1, 2 if report.stranger_searches else 1, squeeze=False)[0]
+    misses = panels[0]
     sizes = [float(row.size) for row in report.rows]
     for place, point in enumerate(report.rows[0].at_fpir):
         told = [row.at_fpir[place].fnir for row in report.rows]
@@ -47,21 +48,21 @@ def growth_png(report: GrowthReport, title: str, *, width_px: int = 1300) -> byt
             misses.plot([], [], color=color, linestyle=":", label=f"{label}: cannot be told")
     fnir = [row.fnir for row in report.rows]
     _curve(misses, sizes, fnir, MATED, f"FNIR at τ = {report.tau:.3f}", -1)
-    fpir = [row.fpir for row in report.rows]
+    titles = [(report.mated_searches, "missed (FNIR)")]
     if report.stranger_searches:
-        _curve(strangers, sizes, fpir, NON_MATED, f"FPIR at τ = {report.tau:.3f}", 0)
-    for axes, searches, name in (
-        (misses, report.mated_searches, "missed (FNIR)"),
-        (strangers, report.stranger_searches, "strangers let in (FPIR)"),
-    ):
+        fpir = [row.fpir for row in report.rows]
+        _curve(panels[1], sizes, fpir, NON_MATED, f"FPIR at τ = {report.tau:.3f}", 0)
+        titles.append((report.stranger_searches, "strangers let in (FPIR)"))
+    for axes, (searches, name) in zip(panels, titles, strict=True):
         axes.set(xscale="log", xlabel="people enrolled", ylabel=name)
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        axes.set_title(f"{searches:,} searches", fontsize=10)
+        axes.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
+        axes.minorticks_off()
+        axes.set_title(f"{searches:,} searches, 95 % intervals", fontsize=10)
         axes.grid(alpha=0.3)
-        axes.legend(frameon=False, loc="upper left")
-    without_frame(misses, strangers)
+        axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
+    without_frame(*panels)
     return png_bytes(figure)
 
 

@@ -21,6 +21,7 @@ from facegate.evaluation.fairness import (
 )
 from facegate.evaluation.lists import NO_GROUP, LabelTable
 from facegate.evaluation.non_mated import scan_pairs, threshold_in_top
+from facegate.evaluation.rates import fnmr_at, rate
 from facegate.services.measure import EncodedPictures
 
 
@@ -82,7 +83,7 @@ def measure_non_mated_fairness(
         raise EvaluationError(f"{len(kept)} of the labeled pictures show a face; 2 are needed.")
     embeddings = np.stack([encoded.embeddings[table.paths[place]] for place in kept])
     scan = scan_pairs(embeddings, (tau,))
-    taus = [(tau, "τ in force")]
+    taus = [(tau, "τ in force", rate(scan.counts[tau], scan.pairs))]
     warnings = [
         "Pairs share faces, so they are not independent: the exact intervals are too narrow, "
         "those over people fairer."
@@ -93,15 +94,17 @@ def measure_non_mated_fairness(
             f"{scan.pairs:,} pairs cannot give a threshold for an overall FMR of {max_fmr:.0e}."
         )
     else:
-        taus.append((second, f"overall FMR {max_fmr:.0e}"))
+        overall = rate(scan.above(second), scan.pairs)
+        taus.append((second, f"overall FMR {max_fmr:.0e}", overall))
     comparisons = []
     for division, names in table.groups.items():
         pictures = Counter(names)
         of_faces = [names[place] for place in kept]
-        for cut, title in taus:
+        for cut, title, overall in taus:
             groups = fmr_by_group(embeddings, of_faces, pictures, cut, min_faces=min_faces)
+            spread = worst_over_best(groups)
             comparisons.append(
-                GroupComparison(division, "FMR", cut, title, groups, worst_over_best(groups))
+                GroupComparison(division, "FMR", cut, title, overall, groups, spread)
             )
     value = scan.counts[tau]
     return FairnessReport(
@@ -159,6 +162,7 @@ def measure_mated_fairness(
     if not compared:
         raise EvaluationError("Nobody has two pictures with a face, so there is no mated pair.")
     scores = np.array(similarities, np.float32)
+    overall = fnmr_at(scores, tau)
     comparisons = []
     for division, names in divisions.items():
 
@@ -175,15 +179,15 @@ def measure_mated_fairness(
             tau,
             min_comparisons=min_comparisons,
         )
+        spread = worst_over_best(groups)
         comparisons.append(
-            GroupComparison(division, "FNMR", tau, "τ in force", groups, worst_over_best(groups))
+            GroupComparison(division, "FNMR", tau, "τ in force", overall, groups, spread)
         )
-    missed = int(np.count_nonzero(~(scores >= np.float32(tau))))
     return FairnessReport(
         comparisons=tuple(comparisons),
         faces=len(compared),
         failed=len(probes) - len(compared),
-        overall=f"{missed:,} of {len(scores):,} mated comparisons are missed at τ in force",
+        overall=f"{overall.errors:,} of {overall.trials:,} mated comparisons miss τ in force",
         warnings=(
             "Comparisons of one person are not independent: the exact intervals are too narrow, "
             "those over people fairer.",
