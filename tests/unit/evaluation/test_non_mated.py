@@ -212,4 +212,6 @@ def test_det_plot_is_a_picture_also_without_any_error() -> None:
     mated = np.random.default_rng(1).uniform(0, 1, 70).astype(np.float32)
     for same, tau in ((mated, 0.5), (mated + 2, 1.5), (mated, -1.0)):
         assert det_png(scan, np.minimum(same, 1), tau, "a title").startswith(b"\x89PNG")
+    one_pair = scan_pairs(faces(2))
+    assert det_png(one_pair, mated[:1], 0.5, "a title").startswith(b"\x89PNG")
     assert BINS % 20 == 0, "the plot joins bins by twenty"
