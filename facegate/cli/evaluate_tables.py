@@ -113,7 +113,7 @@ def growth_tables(report: GrowthReport) -> None:
     for row in report.rows:
         rows.add_row(
             f"{row.size:,}",
-            f"{row.fnir.mean.trials:,}",
+            f"{row.fnir.trials:,.0f}",
             _spread_cell(row.rank_1),
             *(
                 "cannot be told" if one.fnir is None else _spread_cell(one.fnir)
@@ -130,11 +130,10 @@ def growth_tables(report: GrowthReport) -> None:
 
 
 def _spread_cell(spread: SpreadRate) -> str:
-    if not spread.mean.trials:
+    """Two lines: the rate, its interval."""
+    if not spread.trials:
         return "-"
-    return (
-        f"{percent(spread.mean.value)} ({percent(spread.mean.low)} to {percent(spread.mean.high)})"
-    )
+    return f"{percent(spread.value)}\n[dim]{spread.low:.1%} to {spread.high:.1%}[/dim]"
 
 
 def groups_table(one: GroupComparison) -> None:

@@ -179,7 +179,7 @@ def _draw_scores(axes: Axes, scan: PairScan, mated: FloatArray, tau: float) -> N
     axes.set(
         yscale="log",
         xlim=(steps[seen[0]] - 0.02, steps[seen[-1] + 1] + 0.02),
-        ylim=(0.5 / max(scan.pairs, len(mated)), 1.0),
+        ylim=(0.5 / max(scan.pairs, len(mated)), 3.0),
         xlabel="similarity (cosine)",
         ylabel="share of pairs, in steps of 0.02",
     )

@@ -162,6 +162,8 @@ def test_a_report_marks_what_few_pairs_support() -> None:
     assert [point["supported"] for point in shown["points"]] == [True, False, False, False]
     assert any("share" in words for words in shown["warnings"])
     assert any("2 no_face" in words for words in shown["warnings"])
+    suspects = sum(score >= np.median(mated) for score in scan.top)
+    assert any(f"{suspects} non-mated pairs are more" in words for words in shown["warnings"])
 
 
 def test_no_mated_pair_is_no_true_match_rate() -> None:

@@ -127,9 +127,11 @@ def test_a_gallery_of_the_enrolled_agrees_with_the_searches_at_the_gate(tmp_path
     for ours, gate in (
         (row.rank_1, made.report.rank_1), (row.fnir, made.report.fnir), (row.fpir, made.report.fpir)
     ):  # fmt: skip
-        assert ours.mean == gate
-    assert (row.fnir.mean.errors, row.fnir.mean.trials) == (1, 4)
-    assert (row.size, row.fpir.mean.trials) == (2, 2)
+        assert (ours.errors, ours.trials, ours.low, ours.high) == (
+            gate.errors, gate.trials, gate.low, gate.high
+        )  # fmt: skip
+    assert (row.fnir.errors, row.fnir.trials) == (1, 4)
+    assert (row.size, row.fpir.trials) == (2, 2)
 
 
 def test_searches_are_the_same_from_a_cache(tmp_path: Path) -> None:
@@ -149,7 +151,7 @@ def test_distractors_that_could_not_be_enrolled_are_left_out_with_reasons(tmp_pa
     # Person 4 is both a distractor and a stranger here, so the stranger is let in.
     report = measure_scale(run(tmp_path), extra, 0.6, sizes=(3,))
     assert [row.size for row in report.rows] == [3, 6]
-    assert report.rows[-1].fpir.mean.errors == 1
+    assert report.rows[-1].fpir.errors == 1
 
 
 def test_rates_by_group_of_people_seen_once(tmp_path: Path) -> None:
