@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     from facegate.evaluation.operating_point import ThresholdPolicy
     from facegate.evaluation.stranger_risk import StrangerRisk
     from facegate.gallery.faiss_gallery import FaissGallery
-    from facegate.models.onnx_detector import OnnxFaceDetector
+    from facegate.models.onnx_detector import DetectorSettings, OnnxFaceDetector
     from facegate.models.onnx_embedder import OnnxEmbedder
     from facegate.models.onnx_landmarker import OnnxLandmarker
     from facegate.services.enroll import Enroller
     from facegate.services.identify import Identifier
     from facegate.services.reading import FaceReader
+    from facegate.store.face_cache import SqliteFaceCache
     from facegate.store.unit_of_work import SqlStore
 
 
@@ -64,6 +66,11 @@ class FaceGate:
         return choose_card(self.cards, Task.DETECTION, self.settings.detector.model)
 
     @cached_property
+    def landmarks_card(self) -> ModelCard:
+        """The landmark network in use."""
+        return choose_card(self.cards, Task.LANDMARKS)
+
+    @cached_property
     def store(self) -> SqlStore:
         """The database, brought to the newest schema on first use."""
         from facegate.store.unit_of_work import SqlStore
@@ -73,19 +80,24 @@ class FaceGate:
     @cached_property
     def detector(self) -> OnnxFaceDetector:
         """Our face detector."""
-        from facegate.models.onnx_detector import DetectorSettings, OnnxFaceDetector
+        from facegate.models.onnx_detector import OnnxFaceDetector
         from facegate.models.runtime import open_session
 
-        wanted = self.settings.detector
         return OnnxFaceDetector(
             open_session(self.detector_card.read_weights(), self.settings.thread_count),
-            DetectorSettings(
-                score_threshold=wanted.score_threshold,
-                min_face_px=wanted.min_face_px,
-                max_faces=wanted.max_faces,
-            ),
+            self._detector_settings(),
             self.detector_card.model_id,
             self.landmarker,
+        )
+
+    def _detector_settings(self) -> DetectorSettings:
+        from facegate.models.onnx_detector import DetectorSettings
+
+        wanted = self.settings.detector
+        return DetectorSettings(
+            score_threshold=wanted.score_threshold,
+            min_face_px=wanted.min_face_px,
+            max_faces=wanted.max_faces,
         )
 
     @cached_property
@@ -94,7 +106,7 @@ class FaceGate:
         from facegate.models.onnx_landmarker import Agreement, OnnxLandmarker
         from facegate.models.runtime import open_session
 
-        card = choose_card(self.cards, Task.LANDMARKS)
+        card = self.landmarks_card
         session = open_session(card.read_weights(), self.settings.thread_count)
         return OnnxLandmarker(session, card.model_id, Agreement.from_card(card))
 
@@ -113,6 +125,20 @@ class FaceGate:
         from facegate.services.reading import FaceReader
 
         return FaceReader(self.detector, self.embedder)
+
+    def face_cache(self, folder: Path) -> SqliteFaceCache:
+        """What these networks, with these settings, read from pictures, kept in a folder."""
+        from facegate.services.reading import READING_REVISION
+        from facegate.store.face_cache import SqliteFaceCache
+
+        chain = {
+            "detector": self.detector_card.sha256,
+            "landmarks": self.landmarks_card.sha256,
+            "embedder": self.embedder_card.sha256,
+            "detector_settings": asdict(self._detector_settings()),
+            "reading": READING_REVISION,
+        }
+        return SqliteFaceCache(folder, chain)
 
     @cached_property
     def gallery(self) -> FaissGallery:

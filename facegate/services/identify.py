@@ -12,11 +12,12 @@ import numpy as np
 from facegate.domain.arrays import FloatArray
 from facegate.domain.calibration import Calibration
 from facegate.domain.decisions import Decision, Outcome, decide
+from facegate.domain.faces import FaceReading
 from facegate.domain.quality import FaceQuality, QualityRules
 from facegate.errors import EmbeddingSpaceMismatch, UnreadableImage
 from facegate.evaluation.operating_point import ThresholdPolicy
 from facegate.ports import Gallery, Store
-from facegate.services.reading import FaceReader, FaceReading, load_ahead
+from facegate.services.reading import FaceReader, load_ahead
 from facegate.vision.images import LoadedImage
 
 
