@@ -40,7 +40,7 @@ def demo(
 
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="facegate-demo-") as folder:
-        gate = start(data_dir=Path(folder), database_url="")
+        gate = start().apart(Path(folder))
         enroller, identifier = gate.enroller(), gate.identifier()
         _must_be_accepted(enroll_portrait(enroller, COLLINS))
         strangers = list(visits(identifier, HOPPER, enrolled=False))

@@ -11,6 +11,7 @@ import typer
 from facegate.cli.output import (
     EXIT_PARTLY,
     JsonOption,
+    ModelOption,
     console,
     json_line,
     plain,
@@ -51,12 +52,14 @@ def enroll(
             help="Where several people are in a picture, take the large one in the middle.",
         ),
     ] = False,
+    model: ModelOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Enroll people; every picture is accepted or refused with the reason.
 
-    Run it again after an interruption: people who are stored are skipped. Exit code 10 tells that
-    some pictures were refused.
+    With the setting [bold]keep_crops[/bold] a picture of each face is kept, so that another network
+    can be used later (`facegate people reenroll`). Run it again after an interruption: people who
+    are stored are skipped. Exit code 10 tells that some pictures were refused.
     """
     import sys
 
@@ -72,15 +75,17 @@ def enroll(
         raise InputError(
             "No pictures were found.", hint="JPEG, PNG, WebP, TIFF, BMP and GIF count."
         )
-    rows = (
-        start()
-        .enroller()
-        .enroll(
-            people,
-            dry_run=dry_run,
-            allow_duplicates=allow_duplicates,
-            main_face_only=main_face_only,
+    gate = start(model)
+    if not gate.threshold().is_set:
+        remark(
+            f"{gate.embedder_card.name} has no threshold yet: a face that is enrolled under "
+            "another name is not noticed, and nobody matches before `facegate tune`."
         )
+    rows = gate.enroller().enroll(
+        people,
+        dry_run=dry_run,
+        allow_duplicates=allow_duplicates,
+        main_face_only=main_face_only,
     )
     done: list[EnrollmentRow] = []
     for row in progress(rows, total, "Enrolling"):

@@ -10,6 +10,7 @@ import typer
 
 from facegate.cli.output import (
     JsonOption,
+    ModelOption,
     console,
     percent,
     plain,
@@ -20,7 +21,7 @@ from facegate.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from facegate.domain.decisions import Rate
+    from facegate.domain.decisions import Rate, Threshold
 
 app = typer.Typer(help="Measure error rates on labeled pictures.", no_args_is_help=True)
 
@@ -41,6 +42,7 @@ def verification(
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Write the ROC and the score histograms as PNG.")
     ] = None,
+    model: ModelOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """One-to-one: accuracy by ten folds, TMR at given FMRs, AUC."""
@@ -49,12 +51,14 @@ def verification(
     from facegate.evaluation.plots import roc_png
     from facegate.services.measure import encode_pictures, measure_verification, pictures_of
 
-    gate = start()
+    gate = start(model)
+    threshold = gate.threshold()
+    _must_be_set(threshold)
     listed = folder_pairs(people_in(root), folds=10) if pairs is None else read_pairs(pairs, root)
     files = pictures_of(listed)
     encoded = encode_pictures(gate.reader, progress(files, len(files), "Encoding"))
     report, mated, non_mated = measure_verification(
-        encoded, listed, gate.threshold().tau, gate.embedder_card.model_id
+        encoded, listed, threshold.tau, gate.embedder_card.model_id
     )
     if plot is not None:
         title = f"{root.name}: {report.mated} mated, {report.non_mated} non-mated pairs"
@@ -82,7 +86,7 @@ def verification(
 
 
 @app.command("identification")
-def identification(root: Root, as_json: JsonOption = False) -> None:
+def identification(root: Root, model: ModelOption = "", as_json: JsonOption = False) -> None:
     """One-to-many, open-set: rank-1, FNIR and FPIR at the threshold in force.
 
     The first picture of everybody with two or more is enrolled (into a store of its own), the
@@ -93,10 +97,12 @@ def identification(root: Root, as_json: JsonOption = False) -> None:
     from facegate.services.measure import measure_identification
 
     people = people_in(root)
-    threshold = start().threshold()
+    in_use = start(model)
+    threshold = in_use.threshold()
+    _must_be_set(threshold)
     total = sum(len(paths) - (len(paths) > 1) for paths in people.values())
     with tempfile.TemporaryDirectory(prefix="facegate-eval-") as folder:
-        gate = start(data_dir=Path(folder), database_url="")
+        gate = in_use.apart(Path(folder))
         report = measure_identification(
             people,
             reader=gate.reader,
@@ -126,6 +132,17 @@ def identification(root: Root, as_json: JsonOption = False) -> None:
     for group, counts in report.outcomes.items():
         words = ", ".join(f"{count} {word.replace('_', ' ')}" for word, count in counts.items())
         out.print(f"{group}: {words}")
+
+
+def _must_be_set(threshold: Threshold) -> None:
+    """Raises EvaluationError: error rates at no threshold would be those of a door that is shut."""
+    from facegate.errors import EvaluationError
+
+    if not threshold.is_set:
+        raise EvaluationError(
+            f"{threshold.model_id} has no threshold yet, so there is nothing to measure it at.",
+            hint="Run `facegate tune` for it, on other people than those measured.",
+        )
 
 
 def _cells(measured: Rate) -> tuple[str, str, str]:

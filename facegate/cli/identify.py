@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import typer
 
 from facegate.cli.output import (
     EXIT_PARTLY,
+    ModelOption,
     console,
     csv_line,
     json_line,
@@ -84,18 +86,28 @@ def identify(
     recursive: Annotated[
         bool, typer.Option("--recursive/--no-recursive", help="Look into folders in folders.")
     ] = True,
+    model: ModelOption = "",
 ) -> None:
     """Identify everybody in pictures against the enrolled people.
+
+    Folders are identified with the network meant for them (the setting batch_embedder_model, or
+    `facegate models use NAME --for folders`) once everybody is enrolled with it and it has a
+    threshold; everything else, and folders until then, with the door's. --model overrules both.
 
     A picture that cannot be read becomes a row with an error, and exit code 10.
     """
     from facegate.bootstrap import start
     from facegate.cli.sources import pictures_from
+    from facegate.services.thresholds import NO_THRESHOLD
 
     shape = Format.JSONL if as_json else output_format
     files = pictures_from(paths, recursive=recursive)
-    gate = start()
-    if not len(gate.gallery):
+    gate = start(model)
+    if not model and any(path.is_dir() for path in paths):
+        gate = gate.for_folders()
+    if not gate.threshold().is_set:
+        remark(f"{gate.embedder_card.name}: {NO_THRESHOLD}.")
+    elif not len(gate.gallery):
         remark("Nobody is enrolled, so everybody is unknown. Begin with `facegate enroll`.")
     annotated = _annotated_paths(files, annotate) if annotate else {}
     rows = progress(gate.identifier().identify_files(files), len(files), "Identifying")
@@ -219,7 +231,7 @@ def _table_text(rows: list[IdentifiedImage], width: int | None) -> str:
                 plain(face.subject or ""),
                 _number(face.decision.similarity),
                 _number(face.decision.second_similarity),
-                plain("; ".join(flaw.sentence for flaw in face.decision.flaws)),
+                plain(_remark(face)),
             )
     out = console()
     if width is not None:
@@ -230,6 +242,14 @@ def _table_text(rows: list[IdentifiedImage], width: int | None) -> str:
         parts = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
         out.print(f"{len(rows)} pictures, {faces} faces: {parts}.")
     return capture.get()
+
+
+def _remark(face: IdentifiedFace) -> str:
+    from facegate.services.thresholds import NO_THRESHOLD
+
+    if face.decision.flaws:
+        return "; ".join(flaw.sentence for flaw in face.decision.flaws)
+    return NO_THRESHOLD if math.isinf(face.decision.tau) else ""
 
 
 def _number(similarity: float | None) -> str:

@@ -9,6 +9,7 @@ import typer
 
 from facegate.cli.output import (
     JsonOption,
+    ModelOption,
     console,
     percent,
     plain,
@@ -36,6 +37,7 @@ def tune(
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Write the ROC and the score histograms as PNG.")
     ] = None,
+    model: ModelOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Find the threshold with the best F1 and put it in force for the network in use."""
@@ -49,7 +51,7 @@ def tune(
         tune_on_people,
     )
 
-    gate = start()
+    gate = start(model)
     model_id = gate.embedder_card.model_id
     if pairs is None:
         people = people_in(root)

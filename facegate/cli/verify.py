@@ -7,20 +7,30 @@ from typing import Annotated
 
 import typer
 
-from facegate.cli.output import EXIT_NO, JsonOption, console, print_json
+from facegate.cli.output import EXIT_NO, JsonOption, ModelOption, console, print_json
 
 Picture = Annotated[
     Path, typer.Argument(help="A picture with a face.", show_default=False, readable=False)
 ]
 
 
-def verify(picture_a: Picture, picture_b: Picture, as_json: JsonOption = False) -> None:
+def verify(
+    picture_a: Picture, picture_b: Picture, model: ModelOption = "", as_json: JsonOption = False
+) -> None:
     """Compare the faces of two pictures. Exit code 0: the same person, 11: not."""
     from facegate.bootstrap import start
+    from facegate.errors import ModelError
     from facegate.services.verify import verify as compare
 
-    gate = start()
-    result = compare(gate.reader, gate.threshold(), picture_a, picture_b)
+    gate = start(model)
+    threshold = gate.threshold()
+    if not threshold.is_set:
+        raise ModelError(
+            f"{gate.embedder_card.name} has no threshold yet, so it cannot say whether two "
+            "pictures show one person.",
+            hint="Run `facegate tune` for it.",
+        )
+    result = compare(gate.reader, threshold, picture_a, picture_b)
     if as_json:
         print_json(result.as_dict())
     else:

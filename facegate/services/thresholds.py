@@ -20,9 +20,13 @@ def current_threshold(store: Store, model_id: str, shipped: Threshold) -> Thresh
 def shipped_threshold(model_id: str, card: Mapping[str, Any]) -> Threshold:
     """Read the default threshold of an embedding network's model card.
 
+    A card without one gives `Threshold.unset`, with which nobody matches.
+
     Raises:
-        ModelError: the card has none, or it is not complete.
+        ModelError: it is not complete.
     """
+    if "threshold" not in card:
+        return Threshold.unset(model_id)
     try:
         table = card["threshold"]
         return Threshold(
@@ -38,6 +42,10 @@ def shipped_threshold(model_id: str, card: Mapping[str, Any]) -> Threshold:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"The card of {model_id} has no usable threshold: {error}.") from error
+
+
+NO_THRESHOLD = "this network has no threshold yet, so nobody matches; run `facegate tune`"
+"""Why everybody is unknown to a network that was never tuned."""
 
 
 def _rate(table: Mapping[str, Any]) -> Rate:

@@ -59,9 +59,15 @@ def open_engine(url: str) -> Engine:
             parsed = _read_only_url(file)
     try:
         if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed, pool_pre_ping=True)
+            return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
         # Connections to a file cost little; none is kept, so no descriptor outlives its use.
-        engine = create_engine(parsed, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S})
+        # hide_parameters: neither log nor traceback may show a template or a picture.
+        engine = create_engine(
+            parsed,
+            poolclass=NullPool,
+            connect_args={"timeout": BUSY_TIMEOUT_S},
+            hide_parameters=True,
+        )
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigError(
             f"The driver for {parsed.drivername} is not installed.",

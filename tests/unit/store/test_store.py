@@ -235,7 +235,7 @@ def test_a_database_of_the_first_schema_keeps_everything(url: str) -> None:
         )
         connection.execute(text("UPDATE gallery_state SET revision = 7"))
     opened.dispose()
-    assert migrate.status(url).pending == ("0002",)
+    assert migrate.status(url).pending == migrate.REVISIONS[1:]
     store = SqlStore(url)
     with store.transaction() as work:
         new = work.templates.add(1, template(source="new"))
@@ -246,7 +246,7 @@ def test_a_database_of_the_first_schema_keeps_everything(url: str) -> None:
         assert work.gallery_revision()[1] > 7
     store.close()
     migrate.downgrade(url, "0001")
-    assert migrate.status(url).pending == ("0002",)
+    assert migrate.status(url).pending == migrate.REVISIONS[1:]
     with store.snapshot() as work:
         assert len(work.templates.of_subject(1)) == 2
     store.close()
