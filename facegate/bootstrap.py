@@ -189,7 +189,7 @@ class FaceGate:
     def with_model(self, name: str) -> FaceGate:
         """The same gate with another embedding network."""
         gate = FaceGate(self.settings.model_copy(update={"embedder_model": name}))
-        gate.store = self.store
+        gate.store, gate.clock = self.store, self.clock
         return gate
 
     def apart(self, folder: Path) -> FaceGate:

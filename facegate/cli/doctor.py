@@ -105,8 +105,11 @@ def _database(gate: FaceGate) -> Result:
     with gate.store.snapshot() as work:
         subjects = work.subjects.list()
         models = work.templates.counts_by_model()
+        kept = sum(work.kept_crops.counts().values())
     disabled = sum(not subject.enabled for subject in subjects)
     seen = f"{len(subjects)} people ({disabled} disabled), {sum(models.values())} templates"
+    if kept:
+        seen += f", {kept} pictures of faces"
     in_use = {gate.embedder_card.model_id, gate.batch_card.model_id}
     foreign = sum(n for model, n in models.items() if model not in in_use)
     if foreign:
@@ -115,6 +118,9 @@ def _database(gate: FaceGate) -> Result:
             "kept; else enroll these people again."
         )
         return Health.WARNING, f"{seen}; {foreign} templates are of another network", advice
+    if kept and not gate.settings.keep_crops:
+        advice = "`facegate people drop-crops` deletes them."
+        return Health.WARNING, f"{seen}, though keep_crops is off", advice
     return Health.OK, seen, ""
 
 

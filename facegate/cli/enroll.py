@@ -57,9 +57,12 @@ def enroll(
 ) -> None:
     """Enroll people; every picture is accepted or refused with the reason.
 
-    With the setting [bold]keep_crops[/bold] a picture of each face is kept, so that another network
-    can be used later (`facegate people reenroll`). Run it again after an interruption: people who
-    are stored are skipped. Exit code 10 tells that some pictures were refused.
+    With the setting [bold]keep_crops[/bold] (off by default) a picture of each face is kept in the
+    database, so that another network can be used later (`facegate people reenroll`). Unlike a
+    template it shows the person to whoever can read the database; it is deleted with the person.
+
+    Run it again after an interruption: people who are stored are skipped. Exit code 10 tells that
+    some pictures were refused.
     """
     import sys
 

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from facegate.domain.arrays import UNIT_LENGTH_TOLERANCE, FloatArray, ImageArray
 from facegate.errors import ModelError, ShapeError
 from facegate.models.contract import EncoderContract, read_contract
+from facegate.models.limits import memory_limited, time_limited
 from facegate.models.onnx_embedder import TENSOR_TYPES, OnnxEmbedder, interface_mismatch
 from facegate.models.onnx_scan import scan
 from facegate.models.runtime import open_session
 from facegate.vision.align import CropGeometry
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
 
 MAX_MODEL_BYTES = 600 * 1024 * 1024
 """Largest file that is taken; a ResNet-100 for faces has 250 MB."""
@@ -30,7 +26,10 @@ STANDARD_DOMAINS = frozenset({"", "ai.onnx.ml", "com.microsoft"})
 """Operators that onnxruntime brings itself; none of them opens a file or a connection."""
 
 TIME_LIMIT_S = 60.0
-"""For one run of a few faces. A network that takes longer is of no use at a door."""
+"""For all runs on some thirty faces. A network that takes longer is of no use at a door."""
+
+SPARE_BYTES = 4 * 2**30
+"""Memory that a network may take beside its weights (which may be held several times)."""
 
 _BATCH_TOLERANCE = 1e-3  # cosine; sums of floats in another order
 _SAME = 1 - 1e-5  # cosine from which on two embeddings count as the same
@@ -109,6 +108,11 @@ def examine_encoder(weights: bytes, draft: Mapping[str, Any], crops_of: CropsOf)
         draft: keys of a contract file.
         crops_of: gives real faces cut for the network.
     """
+    with memory_limited(6 * len(weights) + SPARE_BYTES):
+        return _examined(weights, draft, crops_of)
+
+
+def _examined(weights: bytes, draft: Mapping[str, Any], crops_of: CropsOf) -> Admission:
     checks: list[Check] = []
     try:
         contents = scan(weights)
@@ -134,7 +138,7 @@ def examine_encoder(weights: bytes, draft: Mapping[str, Any], crops_of: CropsOf)
         checks.append(Check(name, False, _short(error)))
         return Admission(tuple(checks), None)
     try:
-        with time_limited(session) as limited:
+        with time_limited(session, TIME_LIMIT_S) as limited:
             contract = complete_contract(limited, draft)
         mismatch = interface_mismatch(session, contract)
     except ModelError as error:
@@ -143,7 +147,7 @@ def examine_encoder(weights: bytes, draft: Mapping[str, Any], crops_of: CropsOf)
     checks.append(Check("fits its contract", not mismatch, mismatch))
     if mismatch:
         return Admission(tuple(checks), None)
-    with time_limited(session) as limited:
+    with time_limited(session, TIME_LIMIT_S) as limited:
         embedder = OnnxEmbedder(limited, "the network", contract)
         checks += _behavior(limited, embedder, contract, crops_of(contract.geometry))
     return Admission(tuple(checks), contract)
@@ -192,36 +196,6 @@ def complete_contract(session: Any, draft: Mapping[str, Any]) -> EncoderContract
     length = float(np.linalg.norm(output.astype(np.float64)))
     keys.setdefault("unit_length", abs(length - 1) <= UNIT_LENGTH_TOLERANCE)
     return read_contract(keys)
-
-
-@contextmanager
-def time_limited(session: InferenceSession, limit_s: float = TIME_LIMIT_S) -> Iterator[Any]:
-    """A session whose runs together end after a while, also when the network never would."""
-    import onnxruntime
-
-    options = onnxruntime.RunOptions()
-
-    def stop() -> None:
-        options.terminate = True
-
-    timer = threading.Timer(limit_s, stop)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield _LimitedSession(session, options)
-    finally:
-        timer.cancel()
-
-
-class _LimitedSession:
-    """A session that passes options to every run."""
-
-    def __init__(self, session: InferenceSession, options: Any) -> None:
-        self._session, self._options = session, options
-        self.get_inputs, self.get_outputs = session.get_inputs, session.get_outputs
-
-    def run(self, names: Any, feed: Any) -> Any:
-        return self._session.run(names, feed, self._options)
 
 
 def _one_output(session: Any, contract: EncoderContract) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import time
@@ -20,6 +21,14 @@ from facegate.errors import ConfigError, FacegateError, StoreError
 
 BUSY_TIMEOUT_S = 15.0
 """How long a transaction waits for another process's before it gives up."""
+
+
+def _no_rows(record: logging.LogRecord) -> bool:
+    """Rows hold templates and pictures; whoever turns on sqlalchemy's log sees statements only."""
+    return not str(record.msg).startswith("Row ")
+
+
+logging.getLogger("sqlalchemy.engine.Engine").addFilter(_no_rows)
 
 
 def parse_url(url: str) -> URL:
