@@ -58,14 +58,18 @@ def add(
     from facegate.bootstrap import start
     from facegate.errors import ModelError
     from facegate.evaluation.threshold import DEFAULT_MARGIN
-    from facegate.models.admission import draft_from_options, examine_encoder, read_onnx
+    from facegate.models.admission import examine_encoder, read_onnx
     from facegate.models.contract import clean_model_name, read_tau
-    from facegate.models.library import contract_text, read_contract_file
+    from facegate.models.contract_file import (
+        contract_text,
+        draft_from_options,
+        read_contract_file,
+    )
 
     gate = start()
     weights = read_onnx(file)
     beside = file.with_suffix(".toml")
-    contract = contract or (beside if beside.is_file() else None)
+    contract = contract or (beside if beside != file and beside.is_file() else None)
     draft = draft_from_options(color_order, mean, scale, layout)
     if contract is not None and draft:
         raise ModelError(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,19 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from facegate.errors import ModelError
-from facegate.models.contract import KEYS, MAX_TEXT_LETTERS, EncoderContract, clean_model_name
+from facegate.models.contract import EncoderContract, clean_model_name
+from facegate.models.contract_file import storable, toml_text
 from facegate.models.registry import DIGEST_LETTERS, ModelCard, Task, read_card
-from facegate.vision.align import CropGeometry
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 RESERVED_NAMES = frozenset({"accurate", "fast", "default", "shipped"})
 """Aliases of networks that ship, now or later, and words that would be read as one."""
 
-MAX_CONTRACT_BYTES = 64 * 1024
 CHOICE_FILE = "choice.json"
 ROLES = ("door", "folders")
 """What an embedding network can be chosen for: one picture at a time at a door, or folders."""
@@ -116,8 +109,8 @@ class ModelLibrary:
             "task": Task.EMBEDDING.value,
             "file": file,
             "sha256": sha256,
-            "license": _storable(license_text),
-            "source": _storable(source),
+            "license": storable(license_text),
+            "source": storable(source),
             "added_at": added_at.isoformat(),
             "contract": contract.as_dict(),
         }
@@ -236,41 +229,6 @@ class ModelLibrary:
         )
 
 
-def read_contract_file(path: Path) -> dict[str, Any]:
-    """Read the keys of a contract file.
-
-    Raises:
-        ModelError: it cannot be read or has keys that no contract has.
-    """
-    try:
-        if path.stat().st_size > MAX_CONTRACT_BYTES:
-            raise ModelError(f"The contract {path} is too large to be one.")
-        keys = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModelError(f"The contract {path} cannot be read ({error.strerror}).") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ModelError(f"The contract {path} is not TOML: {error}.") from error
-    unknown = sorted(set(keys) - KEYS)
-    if unknown:
-        raise ModelError(
-            f"The contract {path} has the unknown key {unknown[0]!r}.",
-            hint=f"It may have: {', '.join(sorted(KEYS))}.",
-        )
-    for key in ("name", "license"):
-        if not isinstance(keys.get(key, ""), str):
-            raise ModelError(f"The contract {path}: {key} must be a text.")
-    return keys
-
-
-def contract_text(name: str, license_text: str, contract: EncoderContract) -> str:
-    """A contract file, for keeping beside the network."""
-    content = {"name": name, "license": _storable(license_text), **contract.as_dict()}
-    if contract.geometry == CropGeometry.arcface(contract.size_px):
-        content["template"] = "arcface"
-    remark = "# How FaceGate uses this network: it gets (x - mean) * scale of pixels 0 to 255.\n"
-    return remark + toml_text(content)
-
-
 def replace_file(path: Path, data: bytes) -> None:
     """Write a private file in one step, safe against a power cut. Raises OSError."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
@@ -283,36 +241,3 @@ def replace_file(path: Path, data: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-
-def _storable(text: str) -> str:
-    """A text that any file can hold: file names may have bytes that are no characters."""
-    return text.encode("utf-8", "replace").decode("utf-8")[:MAX_TEXT_LETTERS]
-
-
-def toml_text(content: Mapping[str, Any]) -> str:
-    """Write texts, numbers, flags, lists and tables within tables as TOML."""
-    lines: list[str] = []
-    tables: list[tuple[str, Mapping[str, Any]]] = []
-    for key, value in content.items():
-        if isinstance(value, Mapping):
-            tables.append((key, value))
-        else:
-            lines.append(f"{key} = {_toml_value(value)}")
-    for key, table in tables:
-        lines += ["", f"[{key}]"]
-        lines += [f"{name} = {_toml_value(value)}" for name, value in table.items()]
-    return "\n".join(lines) + "\n"
-
-
-def _toml_value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        # JSON's escapes are TOML's, but for the one control character that JSON lets stand.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{k} = {_toml_value(v)}" for k, v in value.items()) + " }"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_toml_value(one) for one in value) + "]"
-    return repr(value)

@@ -10,7 +10,8 @@ from onnx import helper
 
 from facegate.errors import ModelError
 from facegate.models import admission
-from facegate.models.admission import Admission, draft_from_options, examine_encoder, read_onnx
+from facegate.models.admission import Admission, examine_encoder, read_onnx
+from facegate.models.contract_file import draft_from_options
 from facegate.models.onnx_embedder import OnnxEmbedder
 from facegate.models.runtime import open_session
 from facegate.vision.align import CropGeometry

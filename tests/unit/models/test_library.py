@@ -10,13 +10,8 @@ from networks import tiny_network
 
 from facegate.errors import ModelError, WeightsMismatch
 from facegate.models.contract import EncoderContract, read_contract
-from facegate.models.library import (
-    CHOICE_FILE,
-    ModelLibrary,
-    contract_text,
-    read_contract_file,
-    toml_text,
-)
+from facegate.models.contract_file import contract_text, read_contract_file, toml_text
+from facegate.models.library import CHOICE_FILE, ModelLibrary
 from facegate.models.registry import ModelCard, Task, choose_card
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
