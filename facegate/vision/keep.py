@@ -25,9 +25,9 @@ MAX_SCALE = 2.0
 """Kept pixels for one of the standard crop; networks take sides up to 224."""
 
 JPEG_QUALITY = 95
-"""Without chroma subsampling. Over 20 LFW pictures and two portraits, templates made again had a
-cosine of 0.9993 and more to the first ones (median 0.9996); lossless files are three times larger
-and gained 0.0002."""
+"""Without chroma subsampling. Of 29 LFW faces, enrolled and made again with the same network, the
+templates had a cosine of 0.9991 and more to the first ones (median 0.9997), at 16 kB each; lossless
+WebP takes twice, PNG three times as much."""
 
 
 def cut_kept_crop(
