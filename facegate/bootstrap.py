@@ -8,10 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import SecretStr
+
 from facegate.config import Settings, load_settings
 from facegate.domain.decisions import Threshold
 from facegate.domain.targets import ThresholdTarget
 from facegate.locations import shipped
+from facegate.models.library import ModelLibrary
 from facegate.models.registry import ModelCard, Task, choose_card, read_cards
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from facegate.services.enroll import Enroller
     from facegate.services.identify import Identifier
     from facegate.services.reading import FaceReader
+    from facegate.services.reenroll import Reenroller
     from facegate.store.face_cache import SqliteFaceCache
     from facegate.store.unit_of_work import SqlStore
 
@@ -52,13 +56,28 @@ class FaceGate:
 
     @cached_property
     def cards(self) -> list[ModelCard]:
-        """The cards of all networks that ship."""
-        return read_cards(models_folder())
+        """The cards of all networks: those that ship and those that were added."""
+        return read_cards(models_folder()) + self.library.cards()[0]
+
+    @cached_property
+    def library(self) -> ModelLibrary:
+        """The networks that were added on this machine."""
+        return ModelLibrary(self.settings.models_folder)
 
     @cached_property
     def embedder_card(self) -> ModelCard:
-        """The embedding network in use."""
-        return choose_card(self.cards, Task.EMBEDDING, self.settings.embedder_model)
+        """The embedding network in use: the one set, else the one chosen, else the default."""
+        name = self.settings.embedder_model or self.library.choice().get("door", "")
+        return choose_card(self.cards, Task.EMBEDDING, name)
+
+    @cached_property
+    def batch_card(self) -> ModelCard:
+        """The embedding network meant for folders; the door's when none is."""
+        name = self.settings.batch_embedder_model or self.library.choice().get("folders", "")
+        if name:
+            return choose_card(self.cards, Task.EMBEDDING, name)
+        fast = [card for card in self.cards if card.alias == "fast"]
+        return fast[0] if fast else self.embedder_card
 
     @cached_property
     def detector_card(self) -> ModelCard:
@@ -112,19 +131,20 @@ class FaceGate:
 
     @cached_property
     def embedder(self) -> OnnxEmbedder:
-        """Our embedding network."""
+        """The embedding network in use."""
         from facegate.models.onnx_embedder import OnnxEmbedder
         from facegate.models.runtime import open_session
 
-        session = open_session(self.embedder_card.read_weights(), self.settings.thread_count)
-        return OnnxEmbedder(session, self.embedder_card.model_id)
+        card = self.embedder_card
+        session = open_session(card.read_weights(), self.settings.thread_count)
+        return OnnxEmbedder(session, card.model_id, card.contract)
 
     @cached_property
     def reader(self) -> FaceReader:
         """Detector, aligner, quality and embedder in a row."""
         from facegate.services.reading import FaceReader
 
-        return FaceReader(self.detector, self.embedder)
+        return FaceReader(self.detector, self.embedder, self.embedder.geometry)
 
     def face_cache(self, folder: Path) -> SqliteFaceCache:
         """What these networks, with these settings, read from pictures, kept in a folder."""
@@ -203,7 +223,14 @@ class FaceGate:
             self.baseline(),
             self.settings.enrollment.rules(),
             self.clock,
+            keep_crops=self.settings.keep_crops,
         )
+
+    def reenroller(self) -> Reenroller:
+        """The use case behind `facegate people reenroll`."""
+        from facegate.services.reenroll import Reenroller
+
+        return Reenroller(self.store, self.embedder, self.embedder.geometry, self.clock)
 
     def identifier(self) -> Identifier:
         """The use case behind `facegate identify`."""
@@ -218,7 +245,51 @@ class FaceGate:
             self.calibration(),
         )
 
+    def with_model(self, name: str) -> FaceGate:
+        """The same gate with another embedding network."""
+        gate = FaceGate(self.settings.model_copy(update={"embedder_model": name}))
+        gate.store, gate.clock = self.store, self.clock
+        return gate
 
-def start(**overrides: Any) -> FaceGate:
-    """Read the settings and get ready. Raises ConfigError."""
+    def apart(self, folder: Path) -> FaceGate:
+        """The same networks over an empty database in another folder."""
+        update = {
+            "data_dir": folder,
+            "database_url": SecretStr(""),
+            "models_dir": self.settings.models_folder,
+            "embedder_model": self.embedder_card.model_id,
+            "keep_crops": False,
+        }
+        return FaceGate(self.settings.model_copy(update=update))
+
+    def for_folders(self) -> FaceGate:
+        """The gate that identifies folders.
+
+        It uses the network meant for folders only when that cannot cost anybody a match: everybody
+        whom the door would search has a template of it too, and it has a threshold.
+        """
+        door, batch = self.embedder_card.model_id, self.batch_card.model_id
+        if door == batch:
+            return self
+        with self.store.snapshot() as work:
+            at_door = set(work.templates.searchable_ids(door).values())
+            with_batch = set(work.templates.searchable_ids(batch).values())
+        if not at_door or not at_door <= with_batch:
+            return self
+        gate = self.with_model(batch)
+        return gate if gate.threshold().is_set else self
+
+
+def start(model: str = "", **overrides: Any) -> FaceGate:
+    """Read the settings and get ready.
+
+    Args:
+        model: name, alias or model id of an embedding network; empty: the one in use.
+        overrides: settings that win over the environment and the file.
+
+    Raises:
+        ConfigError: a setting is wrong.
+    """
+    if model:
+        overrides["embedder_model"] = model
     return FaceGate(load_settings(**overrides))

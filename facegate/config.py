@@ -117,7 +117,29 @@ class Settings(BaseSettings):
         le=256,
         description="Threads that a network may use; 0: as many as there are cores.",
     )
-    embedder_model: str = Field("", description="Name of the embedding network; empty: default.")
+    models_dir: Path | None = Field(
+        None,
+        description="Folder of the networks that `facegate models add` keeps; empty: `models` in "
+        "the data folder.",
+    )
+    embedder_model: str = Field(
+        "",
+        description="Embedding network at the door: name, alias (`accurate`, `fast`) or model id; "
+        "empty: the one `facegate models use` chose, else the default.",
+    )
+    batch_embedder_model: str = Field(
+        "",
+        description="Embedding network when folders are identified, which is used only once "
+        "everybody is enrolled with it and it has a threshold; empty: the one chosen, else `fast` "
+        "where it ships, else the door's.",
+    )
+    keep_crops: bool = Field(
+        False,
+        description="Keep a picture of each enrolled face (the face and a little around it) in the "
+        "database, so that another network can be used later without seeing people again. Such "
+        "pictures are personal data that show the person, unlike templates; they are deleted with "
+        "the person or the template.",
+    )
     threshold_target: str = Field(
         "",
         description="What τ shall keep: f1, fmr:RATE or fpir:RATE; empty: as `facegate threshold "
@@ -153,6 +175,11 @@ class Settings(BaseSettings):
         """The database's SQLAlchemy URL; may hold a password, so never print it."""
         given = self.database_url.get_secret_value()
         return given or f"sqlite:///{(self.data_dir / 'facegate.db').absolute()}"
+
+    @property
+    def models_folder(self) -> Path:
+        """Where added networks are."""
+        return self.models_dir or self.data_dir / "models"
 
     @property
     def thread_count(self) -> int:

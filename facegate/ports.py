@@ -14,7 +14,7 @@ from facegate.domain.arrays import FloatArray, ImageArray
 from facegate.domain.calibration import Calibration
 from facegate.domain.decisions import Candidate, Threshold
 from facegate.domain.faces import DetectedFace, FaceReading
-from facegate.domain.people import Event, Subject, Template
+from facegate.domain.people import Event, KeptCrop, Subject, Template
 from facegate.domain.tails import ScoreTails
 from facegate.domain.targets import ThresholdTarget
 
@@ -45,7 +45,10 @@ class Embedder(Protocol):
         """Name and short digest of the network; goes into every template."""
 
     def embed(self, crops_rgb: ImageArray) -> FloatArray:
-        """Encode (n, 112, 112, 3) uint8 RGB crops as (n, d) float32 unit vectors; n may be 0."""
+        """Encode (n, size, size, 3) uint8 RGB crops as (n, d) float32 unit vectors; n may be 0.
+
+        The networks that ship take a size of 112; others have a `CropGeometry` of their own.
+        """
 
 
 class Gallery(Protocol):
@@ -104,7 +107,7 @@ class SubjectRepository(Protocol):
         """Let a person match, or no longer."""
 
     def remove(self, subject_id: int) -> None:
-        """Delete a person with all templates."""
+        """Delete a person with all templates and kept crops."""
 
 
 class TemplateRepository(Protocol):
@@ -129,7 +132,26 @@ class TemplateRepository(Protocol):
         """Whether a subject has a template made from a file with these bytes."""
 
     def remove(self, template_id: int) -> None:
-        """Delete one template."""
+        """Delete one template; the last one of a source takes the kept crop along."""
+
+
+class KeptCropRepository(Protocol):
+    """Pictures of enrolled faces, kept where the setting `keep_crops` says so."""
+
+    def add(self, subject_id: int, crop: KeptCrop) -> None:
+        """Keep a picture of a person; one from the same source takes its place."""
+
+    def of_subject(self, subject_id: int) -> list[KeptCrop]:
+        """All kept pictures of one person, oldest first."""
+
+    def sources(self, subject_id: int) -> set[str]:
+        """Digests of the sources of one person's kept pictures."""
+
+    def counts(self) -> dict[int, int]:
+        """Number of kept pictures by subject number."""
+
+    def remove(self, subject_id: int) -> int:
+        """Delete all kept pictures of one person; gives back how many there were."""
 
 
 class ThresholdRepository(Protocol):
@@ -182,6 +204,10 @@ class UnitOfWork(Protocol):
     @property
     def templates(self) -> TemplateRepository:
         """Stored references."""
+
+    @property
+    def kept_crops(self) -> KeptCropRepository:
+        """Pictures of enrolled faces."""
 
     @property
     def thresholds(self) -> ThresholdRepository:

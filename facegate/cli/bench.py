@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facegate.cli.output import JsonOption, console, plain, print_json, remark, table
+from facegate.cli.output import JsonOption, ModelOption, console, plain, print_json, remark, table
 
 if TYPE_CHECKING:
     from facegate.bootstrap import FaceGate
@@ -32,13 +32,14 @@ def bench(
         list[Path] | None,
         typer.Option("--peer-embedder", help="ONNX face network (n, 3, 112, 112) beside ours."),
     ] = None,
+    model: ModelOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Time every stage on this machine, in turns: median, quartiles, ratio to peers."""
     from facegate.bootstrap import start
     from facegate.evaluation.timing import time_in_turns
 
-    gate = start()
+    gate = start(model)
     threads = gate.settings.thread_count
     remark(f"Timing {rounds} rounds with {threads} thread(s) …")
     with tempfile.TemporaryDirectory(prefix="facegate-bench-") as folder:
@@ -90,7 +91,6 @@ def _cases(
     portrait = load_image(COLLINS.path()).frame_bgr
     faces = gate.detector.detect(portrait)
     face = main_face(faces, (portrait.shape[1], portrait.shape[0]))
-    crop = align_face(portrait, face.landmarks_xy)
     groups: dict[str, dict[str, Callable[[], object]]] = {}
     for size_wh in DETECTION_SIZES_WH:
         frame = cv2.resize(portrait, size_wh)
@@ -105,7 +105,9 @@ def _cases(
                 cases[f"peer {peer.stem}, network alone"] = run
         groups[f"detect {size_wh[0]}x{size_wh[1]}"] = cases
     groups["align"] = {"ours": lambda: align_face(portrait, face.landmarks_xy)}
-    cases = {"ours": lambda: gate.embedder.embed(crop[np.newaxis])}
+    geometry = gate.embedder.geometry
+    wanted = align_face(portrait, face.landmarks_xy, geometry.size_px, geometry.template_xy)
+    cases = {"ours": lambda: gate.embedder.embed(wanted[np.newaxis])}
     for peer in peer_embedders:
         run = _peer(peer, (1, 3, 112, 112), threads)
         if run is not None:

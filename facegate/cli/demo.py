@@ -40,7 +40,15 @@ def demo(
 
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="facegate-demo-") as folder:
-        gate = start(data_dir=Path(folder), database_url="", threshold_target="f1")
+        # Always the networks that ship: others may have no threshold, or want another target.
+        own = Path(folder)
+        gate = start(
+            data_dir=own,
+            models_dir=own / "models",
+            database_url="",
+            embedder_model="",
+            threshold_target="f1",
+        )
         enroller, identifier = gate.enroller(), gate.identifier()
         _must_be_accepted(enroll_portrait(enroller, COLLINS))
         strangers = list(visits(identifier, HOPPER, enrolled=False))

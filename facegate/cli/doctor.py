@@ -78,6 +78,10 @@ def _networks(gate: FaceGate) -> Result:
 
     for card in gate.cards:
         card.read_weights()
+    broken = gate.library.cards()[1]
+    if broken:
+        advice = "Remove the network and add it again."
+        return Health.WARNING, "; ".join(one.reason for one in broken), advice
     in_use = f"{gate.detector_card.model_id} and {gate.embedder_card.model_id}"
     return Health.OK, f"{len(gate.cards)} networks have the right digest; in use: {in_use}", ""
 
@@ -105,12 +109,22 @@ def _database(gate: FaceGate) -> Result:
     with gate.store.snapshot() as work:
         subjects = work.subjects.list()
         models = work.templates.counts_by_model()
+        kept = sum(work.kept_crops.counts().values())
     disabled = sum(not subject.enabled for subject in subjects)
     seen = f"{len(subjects)} people ({disabled} disabled), {sum(models.values())} templates"
-    foreign = sum(n for model, n in models.items() if model != gate.embedder_card.model_id)
+    if kept:
+        seen += f", {kept} pictures of faces"
+    in_use = {gate.embedder_card.model_id, gate.batch_card.model_id}
+    foreign = sum(n for model, n in models.items() if model not in in_use)
     if foreign:
-        advice = "They are not searched. Enroll these people again with the network in use."
+        advice = (
+            "They are not searched. `facegate people reenroll` makes new ones where pictures were "
+            "kept; else enroll these people again."
+        )
         return Health.WARNING, f"{seen}; {foreign} templates are of another network", advice
+    if kept and not gate.settings.keep_crops:
+        advice = "`facegate people drop-crops` deletes them."
+        return Health.WARNING, f"{seen}, though keep_crops is off", advice
     return Health.OK, seen, ""
 
 
@@ -128,8 +142,12 @@ def _threshold(gate: FaceGate) -> Result:
     from facegate.services.health import Health
 
     tau = gate.threshold()
+    if not tau.is_set:
+        return Health.FAULT, f"{tau.model_id}: nobody can match", "Run `facegate tune`."
     rates = f"FMR {percent(tau.fmr.value)} of {tau.fmr.trials}, FNMR {percent(tau.fnmr.value)} of "
     seen = f"τ = {tau.tau:.3f} for {tau.target}: {rates}{tau.fnmr.trials}; {tau.data}"
+    if not tau.fmr.trials:
+        return Health.WARNING, seen, "Nobody measured it. Run `facegate tune`."
     if not tau.supported:
         advice = "Tune with more people, or set a target that the data support."
         return Health.WARNING, f"{seen}. {tau.note}", advice
@@ -159,7 +177,11 @@ def _real_face(gate: FaceGate) -> Result:
     if first is None or second is None:
         return Health.FAULT, "no face was found in a portrait that has one", "Install again."
     similarity = float(np.dot(first.embedding, second.embedding))
-    if similarity < gate.threshold().tau:
+    tau = gate.threshold()
+    if not tau.is_set:
+        seen = f"a portrait and its darker copy have similarity {similarity:.2f}"
+        return Health.OK, f"{seen}; there is no threshold to hold it to", ""
+    if similarity < tau.tau:
         seen = f"a portrait and its darker copy have only similarity {similarity:.2f}"
         return Health.FAULT, seen, "Is the threshold sensible? See `facegate tune`."
     return Health.OK, f"a portrait matches its darker copy with similarity {similarity:.2f}", ""

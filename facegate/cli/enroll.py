@@ -11,6 +11,7 @@ import typer
 from facegate.cli.output import (
     EXIT_PARTLY,
     JsonOption,
+    ModelOption,
     console,
     json_line,
     plain,
@@ -52,9 +53,14 @@ def enroll(
             help="Where several people are in a picture, take the large one in the middle.",
         ),
     ] = False,
+    model: ModelOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Enroll people; every picture is accepted or refused with the reason.
+
+    With the setting [bold]keep_crops[/bold] (off by default) a picture of each face is kept in the
+    database, so that another network can be used later (`facegate people reenroll`). Unlike a
+    template it shows the person to whoever can read the database; it is deleted with the person.
 
     Run it again after an interruption: people who are stored are skipped. Exit code 10 tells that
     some pictures were refused.
@@ -73,7 +79,12 @@ def enroll(
         raise InputError(
             "No pictures were found.", hint="JPEG, PNG, WebP, TIFF, BMP and GIF count."
         )
-    gate = start()
+    gate = start(model)
+    if not gate.baseline().is_set:
+        remark(
+            f"{gate.embedder_card.name} has no threshold yet: a face that is enrolled under "
+            "another name is not noticed, and nobody matches before `facegate tune`."
+        )
     rows = gate.enroller().enroll(
         people,
         dry_run=dry_run,

@@ -19,6 +19,7 @@ from facegate.cli.evaluate_tables import (
 )
 from facegate.cli.output import (
     JsonOption,
+    ModelOption,
     console,
     csv_line,
     print_json,
@@ -27,6 +28,8 @@ from facegate.cli.output import (
 )
 
 if TYPE_CHECKING:
+    from facegate.domain.decisions import Threshold
+    from facegate.evaluation.identification import IdentificationReport
     from facegate.evaluation.operating_points import NonMatedReport
 
 app = typer.Typer(help="Measure error rates on labeled pictures.", no_args_is_help=True)
@@ -68,6 +71,7 @@ def verification(
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Write the DET and the score histograms as PNG.")
     ] = None,
+    model: ModelOption = "",
     cache: CacheOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -87,7 +91,8 @@ def verification(
         raise InputError("--non-mated and --non-mated-root belong together.")
     if most_alike is not None and non_mated is None:
         raise InputError("--most-alike needs --non-mated.")
-    gate = start()
+    gate = start(model)
+    _must_be_set(gate.baseline())
     listed = folder_pairs(people_in(root), folds=10) if pairs is None else read_pairs(pairs, root)
     once = (
         [] if non_mated is None or non_mated_root is None else read_list(non_mated, non_mated_root)
@@ -169,6 +174,7 @@ def identification(
         Path | None,
         typer.Option("--plot", help="Write FNIR and FPIR against the gallery's size as PNG."),
     ] = None,
+    model: ModelOption = "",
     cache: CacheOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -188,11 +194,12 @@ def identification(
 
     people = people_in(root)
     others = _distractor_pictures(distractors, distractors_root)
-    outer = start()
+    outer = start(model)
+    _must_be_set(outer.baseline())
     thresholds = outer.threshold_policy()
     kept = None if cache is None else outer.face_cache(cache)
     with tempfile.TemporaryDirectory(prefix="facegate-eval-") as folder:
-        gate = start(data_dir=Path(folder), database_url="")
+        gate = outer.apart(Path(folder))
         run = run_identification(
             people,
             reader=gate.reader,
@@ -225,6 +232,20 @@ def identification(
             shown["distractors_refused"] = extra.refused
         print_json(shown)
         return
+    _print_identification(report)
+    if growth is None:
+        warn(["Nobody could be enrolled, so there is no gallery to grow."])
+    else:
+        growth_tables(growth)
+    if extra is not None and extra.refused:
+        words = ", ".join(
+            f"{count} {word.replace('_', ' ')}" for word, count in extra.refused.items()
+        )
+        warn([f"Distractors not enrolled: {words}."])
+
+
+def _print_identification(report: IdentificationReport) -> None:
+    """The rates at the threshold in force."""
     out = console()
     out.print(
         f"{report.enrolled} people enrolled with one picture each"
@@ -240,15 +261,6 @@ def identification(
     for group, counts in report.outcomes.items():
         words = ", ".join(f"{count} {word.replace('_', ' ')}" for word, count in counts.items())
         out.print(f"{group}: {words}")
-    if growth is None:
-        warn(["Nobody could be enrolled, so there is no gallery to grow."])
-    else:
-        growth_tables(growth)
-    if extra is not None and extra.refused:
-        words = ", ".join(
-            f"{count} {word.replace('_', ' ')}" for word, count in extra.refused.items()
-        )
-        warn([f"Distractors not enrolled: {words}."])
 
 
 def _distractor_pictures(source: Path | None, root: Path | None) -> list[Path]:
@@ -268,3 +280,14 @@ def _distractor_pictures(source: Path | None, root: Path | None) -> list[Path]:
             "A list of distractors needs --distractors-root, the folder its paths start from."
         )
     return read_list(source, root)
+
+
+def _must_be_set(threshold: Threshold) -> None:
+    """Raises EvaluationError: error rates at no threshold would be those of a door that is shut."""
+    from facegate.errors import EvaluationError
+
+    if not threshold.is_set:
+        raise EvaluationError(
+            f"{threshold.model_id} has no threshold yet, so there is nothing to measure it at.",
+            hint="Run `facegate tune` for it, on other people than those measured.",
+        )

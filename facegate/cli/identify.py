@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import typer
 
 from facegate.cli.output import (
     EXIT_PARTLY,
+    ModelOption,
     console,
     csv_line,
     json_line,
@@ -25,6 +27,7 @@ from facegate.cli.output import (
 )
 
 if TYPE_CHECKING:
+    from facegate.bootstrap import FaceGate
     from facegate.services.identify import IdentifiedFace, IdentifiedImage
     from facegate.vision.images import LoadedImage
 
@@ -84,8 +87,13 @@ def identify(
     recursive: Annotated[
         bool, typer.Option("--recursive/--no-recursive", help="Look into folders in folders.")
     ] = True,
+    model: ModelOption = "",
 ) -> None:
     """Identify everybody in pictures against the enrolled people.
+
+    Folders are identified with the network meant for them (the setting batch_embedder_model, or
+    `facegate models use NAME --for folders`) once everybody is enrolled with it and it has a
+    threshold; everything else, and folders until then, with the door's. --model overrules both.
 
     A picture that cannot be read becomes a row with an error, and exit code 10.
     """
@@ -94,12 +102,10 @@ def identify(
 
     shape = Format.JSONL if as_json else output_format
     files = pictures_from(paths, recursive=recursive)
-    gate = start()
-    if not len(gate.gallery):
-        remark("Nobody is enrolled, so everybody is unknown. Begin with `facegate enroll`.")
-    threshold = gate.threshold()
-    if not threshold.supported:
-        remark(threshold.note)
+    gate = start(model)
+    if not model and any(path.is_dir() for path in paths):
+        gate = gate.for_folders()
+    _warn(gate)
     annotated = _annotated_paths(files, annotate) if annotate else {}
     rows = progress(gate.identifier().identify_files(files), len(files), "Identifying")
     with result_stream(output) as stream:
@@ -123,6 +129,19 @@ def identify(
         remark(f"Annotated pictures are in {annotate}.")
     if failed:
         raise typer.Exit(EXIT_PARTLY)
+
+
+def _warn(gate: FaceGate) -> None:
+    """Say what the person should know before reading the results."""
+    from facegate.services.thresholds import NO_THRESHOLD
+
+    threshold = gate.threshold()
+    if not threshold.is_set:
+        remark(f"{gate.embedder_card.name}: {NO_THRESHOLD}.")
+    elif not len(gate.gallery):
+        remark("Nobody is enrolled, so everybody is unknown. Begin with `facegate enroll`.")
+    if not threshold.supported:
+        remark(threshold.note)
 
 
 def _annotated_paths(files: list[Path], folder: Path) -> dict[Path, Path]:
@@ -222,7 +241,7 @@ def _table_text(rows: list[IdentifiedImage], width: int | None) -> str:
                 plain(face.subject or ""),
                 _number(face.decision.similarity),
                 _number(face.decision.second_similarity),
-                plain("; ".join(flaw.sentence for flaw in face.decision.flaws)),
+                plain(_remark(face)),
             )
     out = console()
     if width is not None:
@@ -233,6 +252,14 @@ def _table_text(rows: list[IdentifiedImage], width: int | None) -> str:
         parts = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
         out.print(f"{len(rows)} pictures, {faces} faces: {parts}.")
     return capture.get()
+
+
+def _remark(face: IdentifiedFace) -> str:
+    from facegate.services.thresholds import NO_THRESHOLD
+
+    if face.decision.flaws:
+        return "; ".join(flaw.sentence for flaw in face.decision.flaws)
+    return NO_THRESHOLD if math.isinf(face.decision.tau) else ""
 
 
 def _number(similarity: float | None) -> str:

@@ -33,6 +33,15 @@ EXIT_NO = 11
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help="Embedding network, see `facegate models list`; else the one in use.",
+    ),
+]
+
 Item = TypeVar("Item")
 
 
@@ -77,7 +86,12 @@ def plain(text: object) -> str:
 
 
 def percent(share: float) -> str:
-    """A share for people: two decimals, and for small ones as many as show two digits."""
+    """A share for people: two decimals, and for small ones as many as show two digits.
+
+    NaN, the rate of no trials at all, is `unknown`.
+    """
+    if math.isnan(share):
+        return "unknown"
     decimals = 2 if share == 0 else max(2, 1 - math.floor(math.log10(abs(share) * 100)))
     return f"{share:.{decimals}%}"
 

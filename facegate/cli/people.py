@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from facegate.cli import reenroll
 from facegate.cli.output import JsonOption, console, plain, print_json, table
 from facegate.cli.threshold import print_risk
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from facegate.domain.people import Subject
 
 app = typer.Typer(help="See and change who is enrolled.", no_args_is_help=True)
+app.command("reenroll")(reenroll.reenroll)
+app.command("drop-crops")(reenroll.drop_crops)
 
 Name = Annotated[str, typer.Argument(help="Name of an enrolled person.", show_default=False)]
 
@@ -48,6 +51,7 @@ def show(name: Name, as_json: JsonOption = False) -> None:
     with start().store.snapshot() as work:
         subject = work.subjects.by_name(name)
         templates = work.templates.of_subject(subject.subject_id)
+        kept = work.kept_crops.sources(subject.subject_id)
     if as_json:
         rows = [
             {
@@ -57,6 +61,7 @@ def show(name: Name, as_json: JsonOption = False) -> None:
                 "quality": round(one.quality, 4),
                 "model": one.model_id,
                 "created_at": one.created_at.isoformat(),
+                "picture_kept": one.source_sha256 in kept,
             }
             for one in templates
         ]
@@ -64,10 +69,11 @@ def show(name: Name, as_json: JsonOption = False) -> None:
         return
     state = "enabled" if subject.enabled else "[yellow]disabled[/yellow]"
     console().print(f"[bold]{plain(subject.name)}[/bold], {state}")
-    shown = table("source", "quality", "model", "date", right=["quality"])
+    shown = table("source", "quality", "model", "date", "picture", right=["quality"])
     for one in templates:
         date = one.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
-        shown.add_row(plain(one.source), f"{one.quality:.2f}", one.model_id, date)
+        picture = "kept" if one.source_sha256 in kept else ""
+        shown.add_row(plain(one.source), f"{one.quality:.2f}", plain(one.model_id), date, picture)
     console().print(shown)
 
 
@@ -106,7 +112,7 @@ def remove(
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Delete a person with all templates."""
+    """Delete a person with all templates and kept pictures."""
     from facegate.bootstrap import start
 
     gate = start()

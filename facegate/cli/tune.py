@@ -9,6 +9,7 @@ import typer
 
 from facegate.cli.output import (
     JsonOption,
+    ModelOption,
     console,
     percent,
     plain,
@@ -61,6 +62,7 @@ def tune(
         Path | None,
         typer.Option("--toml", help="Write the threshold and its tails as tables of a model card."),
     ] = None,
+    model: ModelOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Find the threshold with the best F1 and put it in force for the network in use.
@@ -82,7 +84,7 @@ def tune(
     )
     from facegate.services.thresholds import card_fragment
 
-    gate = start()
+    gate = start(model)
     model_id = gate.embedder_card.model_id
     if pairs is None:
         people = people_in(root)

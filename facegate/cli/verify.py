@@ -7,19 +7,28 @@ from typing import Annotated
 
 import typer
 
-from facegate.cli.output import EXIT_NO, JsonOption, console, print_json, remark
+from facegate.cli.output import EXIT_NO, JsonOption, ModelOption, console, print_json, remark
 
 Picture = Annotated[
     Path, typer.Argument(help="A picture with a face.", show_default=False, readable=False)
 ]
 
 
-def verify(picture_a: Picture, picture_b: Picture, as_json: JsonOption = False) -> None:
+def verify(
+    picture_a: Picture, picture_b: Picture, model: ModelOption = "", as_json: JsonOption = False
+) -> None:
     """Compare the faces of two pictures. Exit code 0: the same person, 11: not."""
     from facegate.bootstrap import start
+    from facegate.errors import ModelError
     from facegate.services.verify import verify as compare
 
-    gate = start()
+    gate = start(model)
+    if not gate.baseline().is_set:
+        raise ModelError(
+            f"{gate.embedder_card.name} has no threshold yet, so it cannot say whether two "
+            "pictures show one person.",
+            hint="Run `facegate tune` for it.",
+        )
     threshold = gate.threshold_policy().for_gallery(1)
     result = compare(gate.reader, threshold, picture_a, picture_b, gate.calibration())
     if not threshold.supported:

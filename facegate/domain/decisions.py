@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from enum import Enum
 from typing import Any
 
@@ -103,6 +104,19 @@ class Threshold:
             "note": self.note,
         }
 
+    @property
+    def is_set(self) -> bool:
+        """Whether there is a threshold at all; without one nobody matches."""
+        return math.isfinite(self.tau)
+
+    @classmethod
+    def unset(cls, model_id: str) -> Threshold:
+        """Stands where a network has no threshold: no similarity reaches it."""
+        nothing = Rate(0, 0, 0.0, 1.0)
+        never = datetime.fromtimestamp(0, timezone.utc)
+        nan = float("nan")
+        return cls(math.inf, 0.0, model_id, "none", nan, nothing, nothing, "none", never)
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -113,7 +127,7 @@ class Decision:
         subject_id: the person, only for a match.
         similarity: to the best candidate, None when nobody was searched.
         second_similarity: to the second person, None when there is none.
-        tau: the threshold that was applied.
+        tau: the threshold that was applied; infinite when the network has none.
         flaws: why the quality was too low; empty otherwise.
         threshold: tau with its evidence; `decide` always gives it.
     """
@@ -140,14 +154,15 @@ def decide(
     Returns:
         `match` only when the best candidate reaches tau, leads by the margin and the probe has
         no flaw. A poor probe is `low_quality` whatever its similarity: a blurred face is alike
-        to many, and a person who is refused should be told what to change. NaN never matches.
+        to many, and a person who is refused should be told what to change. NaN never matches,
+        and nothing matches without a threshold.
     """
     best = candidates[0].similarity if candidates else None
     second = candidates[1].similarity if len(candidates) > 1 else None
     outcome = Outcome.UNKNOWN
     if flaws:
         outcome = Outcome.LOW_QUALITY
-    elif best is not None and best >= threshold.tau:
+    elif best is not None and threshold.is_set and best >= threshold.tau:
         leads = second is None or best - second >= threshold.margin
         outcome = Outcome.MATCH if leads else Outcome.AMBIGUOUS
     subject_id = candidates[0].subject_id if outcome is Outcome.MATCH else None

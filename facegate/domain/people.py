@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from facegate.domain.arrays import FloatArray, locked_unit
+from facegate.domain.arrays import FloatArray, locked, locked_unit
 from facegate.errors import InputError
 
 MAX_NAME_LENGTH = 200
@@ -67,6 +67,30 @@ class Template:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "embedding", locked_unit(self.embedding, "embedding"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptCrop:
+    """A picture of an enrolled face, kept to make templates for other networks.
+
+    Attributes:
+        image: a JPEG file; left out of the printed form, so that no log holds a face.
+        landmarks_xy: (5, 2) float32, pixels of that picture.
+        quality: of the face at enrollment, in [0, 1].
+        source: file name or camera that it came from.
+        source_sha256: digest of the source file's bytes, hex.
+        created_at: time zone aware, UTC.
+    """
+
+    image: bytes = field(repr=False)
+    landmarks_xy: FloatArray = field(repr=False)
+    quality: float
+    source: str
+    source_sha256: str
+    created_at: datetime
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "landmarks_xy", locked(self.landmarks_xy, (5, 2), "landmarks_xy"))
 
 
 @dataclass(frozen=True, slots=True)

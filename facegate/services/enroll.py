@@ -13,12 +13,13 @@ import numpy as np
 from facegate.domain.arrays import FloatArray
 from facegate.domain.decisions import Threshold
 from facegate.domain.faces import DetectedFace, FaceReading
-from facegate.domain.people import Template, clean_name
+from facegate.domain.people import KeptCrop, Template, clean_name
 from facegate.domain.quality import Flaw, QualityRules
 from facegate.errors import EmbeddingSpaceMismatch, UnreadableImage
 from facegate.ports import Clock, Gallery, Store
 from facegate.services.reading import BYSTANDER_SHARE, FaceReader, load_ahead
 from facegate.vision.images import LoadedImage
+from facegate.vision.keep import cut_kept_crop
 
 
 class EnrollmentStatus(str, Enum):
@@ -91,12 +92,27 @@ class _Known:
         return best
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Accepted:
+    """What is stored of one picture."""
+
+    template: Template
+    crop: KeptCrop | None
+
+
 class Enroller:
     """Turns pictures into templates.
 
     Args:
-        threshold: the F1 threshold. Duplicates are looked for with it, and not with the stricter
-            one that a large gallery may need at the door: nobody shall come back under a new name.
+        reader: detects and encodes.
+        store: where people are.
+        gallery: the reader's templates in it.
+        threshold: the F1 threshold of the reader's network. Duplicates are looked for with it, and
+            not with the stricter one that a large gallery may need at the door: nobody shall come
+            back under a new name. Without one, nobody is told to be enrolled already.
+        rules: what a picture must keep.
+        clock: tells the time.
+        keep_crops: keep a picture of each accepted face.
     """
 
     def __init__(
@@ -107,6 +123,8 @@ class Enroller:
         threshold: Threshold,
         rules: QualityRules,
         clock: Clock,
+        *,
+        keep_crops: bool = False,
     ) -> None:
         if threshold.model_id != reader.model_id:
             raise EmbeddingSpaceMismatch(have=threshold.model_id, need=reader.model_id)
@@ -116,6 +134,7 @@ class Enroller:
         self._threshold = threshold
         self._rules = rules
         self._clock = clock
+        self._keep_crops = keep_crops
 
     def enroll(
         self,
@@ -145,17 +164,18 @@ class Enroller:
         for person in people:
             name = clean_name(person.name)
             rows: list[EnrollmentRow] = []
-            accepted: list[Template] = []
+            accepted: list[_Accepted] = []
             for path, image in load_ahead(person.paths):
-                row, template = self._judge(
-                    name, path, image, accepted, known, allow_duplicates, main_face_only
+                templates = [one.template for one in accepted]
+                row, new = self._judge(
+                    name, path, image, templates, known, allow_duplicates, main_face_only
                 )
                 rows.append(row)
-                if template is not None:
-                    accepted.append(template)
+                if new is not None:
+                    accepted.append(new)
             if dry_run:
                 known.names += [name] * len(accepted)
-                known.embeddings += [template.embedding for template in accepted]
+                known.embeddings += [one.template.embedding for one in accepted]
             elif accepted:
                 self._save(name, accepted)
             yield from rows
@@ -169,7 +189,7 @@ class Enroller:
         known: _Known,
         allow_duplicates: bool,
         main_face_only: bool,
-    ) -> tuple[EnrollmentRow, Template | None]:
+    ) -> tuple[EnrollmentRow, _Accepted | None]:
         if isinstance(image, UnreadableImage):
             row = EnrollmentRow(name, path, EnrollmentStatus.ERROR, (image.reason,), str(image))
             return row, None
@@ -216,19 +236,39 @@ class Enroller:
         message = self._remark(reading.embedding, accepted)
         return (
             EnrollmentRow(name, path, EnrollmentStatus.ACCEPTED, (), message, score),
-            template,
+            _Accepted(template, self._crop(image, reading, template)),
         )
 
-    def _save(self, name: str, templates: Sequence[Template]) -> None:
+    def _crop(
+        self, image: LoadedImage, reading: FaceReading, template: Template
+    ) -> KeptCrop | None:
+        if not self._keep_crops:
+            return None
+        data, landmarks_xy = cut_kept_crop(image.frame_bgr, reading.face.landmarks_xy)
+        return KeptCrop(
+            data,
+            landmarks_xy,
+            template.quality,
+            template.source,
+            template.source_sha256,
+            template.created_at,
+        )
+
+    def _save(self, name: str, accepted: Sequence[_Accepted]) -> None:
         now = self._clock()
         with self._store.transaction() as work:
             subject = work.subjects.find(name) or work.subjects.add(name, now)
             number, model_id = subject.subject_id, self._reader.model_id
-            for template in templates:
+            for one in accepted:
+                template = one.template
                 # Another process may have enrolled the same picture since it was judged.
                 if not work.templates.has_source(number, template.source_sha256, model_id):
                     work.templates.add(number, template)
-            work.events.add(now, "enroll", name, f"{len(templates)} templates")
+                if one.crop is not None:
+                    work.kept_crops.add(number, one.crop)
+            kept = sum(one.crop is not None for one in accepted)
+            detail = f"{len(accepted)} templates" + (f", {kept} crops kept" if kept else "")
+            work.events.add(now, "enroll", name, detail)
             work.commit()
 
     def _is_stored(self, name: str, source_sha256: str) -> bool:
@@ -268,7 +308,7 @@ class Enroller:
 
     def _remark(self, embedding: FloatArray, accepted: Sequence[Template]) -> str:
         """Point out a picture that is unlike the person's others: perhaps it is somebody else."""
-        if not accepted:
+        if not accepted or not self._threshold.is_set:
             return ""
         similarity = max(float(one.embedding @ embedding) for one in accepted)
         if similarity >= self._threshold.tau:

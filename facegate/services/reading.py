@@ -14,7 +14,7 @@ from facegate.domain.arrays import ImageArray, locked_unit
 from facegate.domain.faces import DetectedFace, FaceReading
 from facegate.errors import ShapeError, UnreadableImage
 from facegate.ports import Detector, Embedder
-from facegate.vision.align import align_face, inside_frame
+from facegate.vision.align import STANDARD_CROP, CropGeometry, align_face, inside_frame
 from facegate.vision.images import LoadedImage, load_image
 from facegate.vision.quality import measure_quality
 
@@ -32,11 +32,20 @@ half the width and half the height, as someone standing twice as far away."""
 
 
 class FaceReader:
-    """Detects, aligns, judges and encodes all faces of a picture."""
+    """Detects, aligns, judges and encodes all faces of a picture.
 
-    def __init__(self, detector: Detector, embedder: Embedder) -> None:
+    Args:
+        detector: finds faces.
+        embedder: encodes them.
+        geometry: the crop that the embedder takes; quality is always judged on the standard one.
+    """
+
+    def __init__(
+        self, detector: Detector, embedder: Embedder, geometry: CropGeometry = STANDARD_CROP
+    ) -> None:
         self._detector = detector
         self._embedder = embedder
+        self._geometry = geometry
 
     @property
     def model_id(self) -> str:
@@ -57,22 +66,31 @@ class FaceReader:
         return readings[0] if readings else None
 
     def _encode(self, frame_bgr: ImageArray, faces: Sequence[DetectedFace]) -> list[FaceReading]:
-        aligned: list[tuple[DetectedFace, ImageArray]] = []
+        aligned: list[tuple[DetectedFace, ImageArray, ImageArray]] = []
         for face in faces:
             # Landmarks that span no square are not of a face, whatever the detector says.
             with suppress(ShapeError):
-                aligned.append((face, align_face(frame_bgr, face.landmarks_xy)))
+                standard = align_face(frame_bgr, face.landmarks_xy)
+                wanted = standard
+                if self._geometry != STANDARD_CROP:
+                    wanted = align_face(
+                        frame_bgr,
+                        face.landmarks_xy,
+                        self._geometry.size_px,
+                        self._geometry.template_xy,
+                    )
+                aligned.append((face, standard, wanted))
         if not aligned:
             return []
         resolution_wh = (int(frame_bgr.shape[1]), int(frame_bgr.shape[0]))
-        embeddings = self._embedder.embed(np.stack([crop for _, crop in aligned]))
+        embeddings = self._embedder.embed(np.stack([wanted for _, _, wanted in aligned]))
         return [
             FaceReading(
                 face,
                 measure_quality(face, crop, inside_frame(face.landmarks_xy, resolution_wh)),
                 locked_unit(embedding, "embedding"),
             )
-            for (face, crop), embedding in zip(aligned, embeddings, strict=True)
+            for (face, crop, _), embedding in zip(aligned, embeddings, strict=True)
         ]
 
 

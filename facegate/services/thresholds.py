@@ -61,9 +61,13 @@ def stranger_risk(store: Store, policy: ThresholdPolicy) -> StrangerRisk:
 def shipped_threshold(model_id: str, card: Mapping[str, Any]) -> Threshold:
     """Read the default threshold of an embedding network's model card.
 
+    A card without one gives `Threshold.unset`, with which nobody matches.
+
     Raises:
-        ModelError: the card has none, or it is not complete.
+        ModelError: it is not complete.
     """
+    if "threshold" not in card:
+        return Threshold.unset(model_id)
     try:
         table = card["threshold"]
         return Threshold(
@@ -133,6 +137,10 @@ def _toml_text(text: str) -> str:
 def _toml_rate(one: Rate) -> str:
     low, high = float(one.low), float(one.high)
     return f"{{ errors = {one.errors}, trials = {one.trials}, low = {low!r}, high = {high!r} }}"
+
+
+NO_THRESHOLD = "this network has no threshold yet, so nobody matches; run `facegate tune`"
+"""Why everybody is unknown to a network that was never tuned."""
 
 
 def _rate(table: Mapping[str, Any]) -> Rate:

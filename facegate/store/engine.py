@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import time
@@ -20,6 +21,14 @@ from facegate.errors import ConfigError, FacegateError, StoreError
 
 BUSY_TIMEOUT_S = 15.0
 """How long a transaction waits for another process's before it gives up."""
+
+
+def _no_rows(record: logging.LogRecord) -> bool:
+    """Rows hold templates and pictures; whoever turns on sqlalchemy's log sees statements only."""
+    return not str(record.msg).startswith("Row ")
+
+
+logging.getLogger("sqlalchemy.engine.Engine").addFilter(_no_rows)
 
 
 def parse_url(url: str) -> URL:
@@ -59,9 +68,15 @@ def open_engine(url: str) -> Engine:
             parsed = _read_only_url(file)
     try:
         if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed, pool_pre_ping=True)
+            return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
         # Connections to a file cost little; none is kept, so no descriptor outlives its use.
-        engine = create_engine(parsed, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S})
+        # hide_parameters: neither log nor traceback may show a template or a picture.
+        engine = create_engine(
+            parsed,
+            poolclass=NullPool,
+            connect_args={"timeout": BUSY_TIMEOUT_S},
+            hide_parameters=True,
+        )
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigError(
             f"The driver for {parsed.drivername} is not installed.",

@@ -17,13 +17,14 @@ from sqlalchemy.exc import IntegrityError
 
 from facegate.domain.calibration import Calibration
 from facegate.domain.decisions import Rate, Threshold
-from facegate.domain.people import Event, Subject, Template
+from facegate.domain.people import Event, KeptCrop, Subject, Template
 from facegate.domain.tails import ScoreTails
 from facegate.domain.targets import ThresholdTarget
 from facegate.errors import AlreadyEnrolled, ConfigError, ShapeError, StoreError, UnknownSubject
 from facegate.store.tables import (
     events,
     gallery_state,
+    kept_crops,
     subjects,
     templates,
     threshold_targets,
@@ -114,7 +115,8 @@ class SqlSubjects(_Repository):
         self._touch_gallery()
 
     def remove(self, subject_id: int) -> None:
-        """Delete a person with all templates."""
+        """Delete a person with all templates and kept crops."""
+        self._connection.execute(delete(kept_crops).where(kept_crops.c.subject_id == subject_id))
         self._connection.execute(delete(templates).where(templates.c.subject_id == subject_id))
         self._connection.execute(delete(subjects).where(subjects.c.id == subject_id))
         self._touch_gallery()
@@ -202,9 +204,81 @@ class SqlTemplates(_Repository):
         return row is not None
 
     def remove(self, template_id: int) -> None:
-        """Delete one template."""
+        """Delete one template; the last one of a source takes the kept crop along."""
+        row = self._connection.execute(
+            select(templates.c.subject_id, templates.c.source_sha256).where(
+                templates.c.id == template_id
+            )
+        ).first()
+        if row is None:
+            return
         self._connection.execute(delete(templates).where(templates.c.id == template_id))
+        others = select(templates.c.id).where(
+            templates.c.subject_id == row.subject_id,
+            templates.c.source_sha256 == row.source_sha256,
+        )
+        self._connection.execute(
+            delete(kept_crops).where(
+                kept_crops.c.subject_id == row.subject_id,
+                kept_crops.c.source_sha256 == row.source_sha256,
+                ~others.exists(),
+            )
+        )
         self._touch_gallery()
+
+
+class SqlKeptCrops(_Repository):
+    """Fulfils `facegate.ports.KeptCropRepository`."""
+
+    def add(self, subject_id: int, crop: KeptCrop) -> None:
+        """Keep a picture of a person; one from the same source takes its place."""
+        self._connection.execute(
+            delete(kept_crops).where(
+                kept_crops.c.subject_id == subject_id,
+                kept_crops.c.source_sha256 == crop.source_sha256,
+            )
+        )
+        self._connection.execute(
+            insert(kept_crops).values(
+                subject_id=subject_id,
+                source_sha256=crop.source_sha256,
+                source=crop.source[:500],
+                image=crop.image,
+                landmarks=crop.landmarks_xy.astype("<f4").tobytes(),
+                quality=crop.quality,
+                created_at=crop.created_at,
+            )
+        )
+
+    def of_subject(self, subject_id: int) -> list[KeptCrop]:
+        """All kept pictures of one person, oldest first. Raises StoreError for damaged ones."""
+        rows = self._connection.execute(
+            select(kept_crops)
+            .where(kept_crops.c.subject_id == subject_id)
+            .order_by(kept_crops.c.id)
+        )
+        return [_kept_crop(row) for row in rows]
+
+    def sources(self, subject_id: int) -> set[str]:
+        """Digests of the sources of one person's kept pictures."""
+        rows = self._connection.execute(
+            select(kept_crops.c.source_sha256).where(kept_crops.c.subject_id == subject_id)
+        )
+        return {str(row.source_sha256) for row in rows}
+
+    def counts(self) -> dict[int, int]:
+        """Number of kept pictures by subject number."""
+        rows = self._connection.execute(
+            select(kept_crops.c.subject_id, func.count()).group_by(kept_crops.c.subject_id)
+        )
+        return {int(subject_id): int(count) for subject_id, count in rows}
+
+    def remove(self, subject_id: int) -> int:
+        """Delete all kept pictures of one person; gives back how many there were."""
+        result = self._connection.execute(
+            delete(kept_crops).where(kept_crops.c.subject_id == subject_id)
+        )
+        return int(result.rowcount)
 
 
 class SqlThresholds(_Repository):
@@ -340,6 +414,23 @@ def _template(row: Row[Any]) -> Template:
     except (ShapeError, ValueError) as error:
         raise StoreError(
             f"Template {row.id} in the database is damaged; it cannot be searched.",
+            hint="Remove its person and enroll again.",
+        ) from error
+
+
+def _kept_crop(row: Row[Any]) -> KeptCrop:
+    try:
+        return KeptCrop(
+            image=bytes(row.image),
+            landmarks_xy=np.frombuffer(row.landmarks, dtype="<f4").reshape(5, 2),
+            quality=row.quality,
+            source=row.source,
+            source_sha256=row.source_sha256,
+            created_at=row.created_at,
+        )
+    except (ShapeError, ValueError) as error:
+        raise StoreError(
+            f"Kept crop {row.id} in the database is damaged.",
             hint="Remove its person and enroll again.",
         ) from error
 

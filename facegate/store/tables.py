@@ -104,6 +104,24 @@ templates = Table(
     Index(None, "model_id"),
 )
 
+kept_crops = Table(
+    "kept_crops",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("subject_id", ForeignKey("subjects.id", ondelete="CASCADE"), nullable=False),
+    Column("source_sha256", String(64), nullable=False),
+    Column("source", String(500), nullable=False),
+    Column("image", LargeBinary, nullable=False),  # JPEG
+    Column("landmarks", LargeBinary, nullable=False),  # little-endian float32, (5, 2)
+    Column("quality", Float, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("subject_id", "source_sha256"),
+    CheckConstraint("quality >= 0 AND quality <= 1", name="quality_is_fraction"),
+    sqlite_autoincrement=True,
+)
+"""Pictures of enrolled faces, where the setting `keep_crops` says so. They belong to a person and a
+source, not to one template: templates of several networks are made from the same one."""
+
 thresholds = Table(
     "thresholds",
     metadata,

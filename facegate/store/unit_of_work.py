@@ -11,7 +11,13 @@ from typing_extensions import Self
 
 from facegate.store.engine import open_engine, translated
 from facegate.store.migrate import ensure_current
-from facegate.store.repositories import SqlEvents, SqlSubjects, SqlTemplates, SqlThresholds
+from facegate.store.repositories import (
+    SqlEvents,
+    SqlKeptCrops,
+    SqlSubjects,
+    SqlTemplates,
+    SqlThresholds,
+)
 from facegate.store.tables import gallery_state
 
 
@@ -23,6 +29,7 @@ class SqlUnitOfWork:
 
     subjects: SqlSubjects
     templates: SqlTemplates
+    kept_crops: SqlKeptCrops
     thresholds: SqlThresholds
     events: SqlEvents
 
@@ -41,6 +48,7 @@ class SqlUnitOfWork:
             self._connection = connection
             self.subjects = SqlSubjects(connection)
             self.templates = SqlTemplates(connection)
+            self.kept_crops = SqlKeptCrops(connection)
             self.thresholds = SqlThresholds(connection)
             self.events = SqlEvents(connection)
             self._stack = stack.pop_all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -29,6 +30,30 @@ Source: the alignment of ArcFace (Deng et al., 2019) as published in InsightFace
 96x112 template began; SFace and MobileFaceNet were trained on it too.
 """
 TEMPLATE_112.setflags(write=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CropGeometry:
+    """The crop that a network wants.
+
+    Attributes:
+        size_px: side of the square.
+        template_xy: where the five landmarks stand in it, pixels, order as LANDMARK_NAMES.
+    """
+
+    size_px: int
+    template_xy: tuple[tuple[float, float], ...]
+
+    @classmethod
+    def arcface(cls, size_px: int = CROP_PX) -> CropGeometry:
+        """TEMPLATE_112, grown or shrunk to a side of `size_px`."""
+        # Pixel i covers [i, i + 1) and has its center at i + 0.5, whatever the size of the crop.
+        points = (TEMPLATE_112 + 0.5) * (size_px / CROP_PX) - 0.5
+        return cls(size_px, tuple((float(x), float(y)) for x, y in points))
+
+
+STANDARD_CROP = CropGeometry.arcface()
+"""What the networks that ship take."""
 
 _MAX_SUPERSAMPLING = 16
 _WARP_LIMIT_PX = 32_766  # opencv's warp addresses pixels with 16 bits
@@ -83,6 +108,7 @@ def align_face(
     frame_bgr: ImageArray,
     landmarks_xy: npt.NDArray[np.floating[Any]],
     size_px: int = CROP_PX,
+    template_xy: npt.ArrayLike | None = None,
 ) -> ImageArray:
     """Cut one face out of a frame, upright and at the standard size.
 
@@ -92,7 +118,9 @@ def align_face(
     Args:
         frame_bgr: (h, w, 3) uint8.
         landmarks_xy: (5, 2) frame pixels, see LANDMARK_NAMES; may lie outside the frame.
-        size_px: side of the crop; the template grows with it.
+        size_px: side of the crop.
+        template_xy: (5, 2) where the landmarks shall stand, crop pixels; None: TEMPLATE_112, grown
+            with the crop.
 
     Returns:
         (size_px, size_px, 3) uint8, RGB.
@@ -106,8 +134,9 @@ def align_face(
         raise ShapeError("frame_bgr", "uint8 of shape (h, w, 3)", actual)
     if landmarks_xy.shape != (5, 2):
         raise ShapeError("landmarks_xy", "of shape (5, 2)", f"of shape {landmarks_xy.shape}")
-    # Pixel i covers [i, i + 1) and has its center at i + 0.5, whatever the size of the crop.
-    template = (TEMPLATE_112 + 0.5) * (size_px / CROP_PX) - 0.5
+    if template_xy is None:
+        template_xy = CropGeometry.arcface(size_px).template_xy
+    template = np.asarray(template_xy, dtype=np.float64)
     transform = umeyama(landmarks_xy, template)
     x1, y1, x2, y2 = _region(transform, size_px, frame_bgr)
     region = frame_bgr[y1:y2, x1:x2]

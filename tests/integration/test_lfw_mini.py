@@ -41,3 +41,19 @@ def test_the_enrolled_are_recognized(people: dict[str, list[Path]]) -> None:
     assert (report.rank_1.trials, report.fpir.trials) == (207, 120)
     assert report.rank_1.value >= 0.98
     assert report.misidentified.errors == 0
+
+
+def test_kept_crops_make_the_same_templates_again(people: dict[str, list[Path]]) -> None:
+    import numpy as np
+
+    from facegate.vision.align import align_face
+    from facegate.vision.keep import cut_kept_crop, open_kept_crop
+
+    gate = start()
+    for paths in list(people.values())[::25]:
+        frame = load_image(paths[0]).frame_bgr
+        reading = gate.reader.read_main(frame)
+        assert reading is not None
+        data, points = cut_kept_crop(frame, reading.face.landmarks_xy)
+        (again,) = gate.embedder.embed(align_face(open_kept_crop(data), points)[np.newaxis])
+        assert float(again @ reading.embedding) > 0.99
