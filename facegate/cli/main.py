@@ -23,6 +23,7 @@ from facegate.cli import (
     identify,
     models,
     people,
+    report,
     tune,
     verify,
 )
@@ -54,6 +55,7 @@ app.command("verify", rich_help_panel=_EVERY_DAY)(verify.verify)
 app.add_typer(people.app, name="people", rich_help_panel=_EVERY_DAY)
 app.command("tune", rich_help_panel=_TRUST)(tune.tune)
 app.add_typer(evaluate.app, name="eval", rich_help_panel=_TRUST)
+app.command("report", rich_help_panel=_TRUST)(report.report)
 app.command("bench", rich_help_panel=_TRUST)(bench.bench)
 app.add_typer(models.app, name="models", rich_help_panel=_CARE)
 app.add_typer(db.app, name="db", rich_help_panel=_CARE)

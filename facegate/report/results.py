@@ -1,0 +1,220 @@
+"""Shows any result that `facegate eval … --json` prints, also of kinds that are not known yet.
+
+A rate in it (a table with counts and an interval) becomes a row with all its figures; groups of
+equal make become rows of one table; everything else is shown as names and values.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from facegate.domain.decisions import Rate
+from facegate.report.content import Block, Facts, Note, Prose, Section, Table
+from facegate.report.words import UNKNOWN, count, count_of, interval, one_line, share, target
+
+MOST_ROWS = 1000
+MOST_COLUMNS = 12
+MOST_LEVELS = 12
+"""Deeper tables are shown as JSON."""
+
+_REMARKS = ("warnings", "notes", "remarks", "limits", "note", "warning")
+_RATE_KEYS = {"value", "count", "of", "interval_95", "errors", "trials", "low", "high"}
+_ABBREVIATIONS = frozenset(
+    ["apcer", "auc", "bpcer", "eer", "f1", "fmr", "fnir", "fnmr", "fpir", "fta", "tau", "tmr"]
+)
+_RATE_COLUMNS = ("rate", "value", "count", "95 % interval")
+
+
+def results_section(value: Any, title: str) -> Section:
+    """Show one JSON document.
+
+    Args:
+        value: as `json.loads` gives it.
+        title: of the section, unless the document has a text under `title`.
+    """
+    if isinstance(value, Mapping) and isinstance(value.get("title"), str):
+        title = one_line(value["title"]) or title
+        value = {key: one for key, one in value.items() if key != "title"}
+    return Section(title, "", tuple(_blocks(value, "", 0)))
+
+
+def as_rate(value: Any) -> Rate | None:
+    """Read a rate in either of its two forms; None when it is something else.
+
+    The forms are `{count, of, interval_95: [low, high]}` and `{errors, trials, low, high}`; what
+    else they hold does not matter.
+    """
+    if not isinstance(value, Mapping):
+        return None
+    errors, trials = value.get("count", value.get("errors")), value.get("of", value.get("trials"))
+    ends = value.get("interval_95", [value.get("low"), value.get("high")])
+    if not (isinstance(ends, list | tuple) and len(ends) == 2):
+        return None
+    if not (_whole(errors) and _whole(trials) and all(map(_number, ends))):
+        return None
+    if not 0 <= errors <= trials:
+        return None
+    return Rate(errors, trials, float(ends[0]), float(ends[1]))
+
+
+def words(key: object) -> str:
+    """A key as a heading: `fnir_at_tau` is `FNIR at τ`, and `1e-03` is `0.1 %`."""
+    text = str(key)
+    if re.fullmatch(r"[1-9](\.\d+)?e-\d{1,2}", text):
+        return target(float(text))
+    if not re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", text):
+        return text
+    parts = (part.upper() if part in _ABBREVIATIONS else part for part in text.split("_"))
+    return " ".join("τ" if part == "TAU" else part for part in parts)
+
+
+def _blocks(value: Any, title: str, level: int) -> list[Block]:
+    if level > MOST_LEVELS:
+        return [Facts(((title or "value", json.dumps(value, ensure_ascii=False)[:2000]),))]
+    if isinstance(value, Mapping):
+        return _from_table(value, title, level)
+    if isinstance(value, list | tuple):
+        return _from_list(value, title, level)
+    return [Facts((("value", _scalar(value)),), title)]
+
+
+def _from_table(table: Mapping[str, Any], title: str, level: int) -> list[Block]:
+    rates: list[tuple[str, ...]] = []
+    facts: list[tuple[str, str]] = []
+    remarks: list[Block] = []
+    deeper: list[Block] = []
+    for key, value in table.items():
+        name = words(key)
+        if (found := as_rate(value)) is not None:
+            rates.append(_rate_row(name, found, value))
+        elif isinstance(value, Mapping) and value and all(as_rate(one) for one in value.values()):
+            for inner, one in value.items():
+                found = as_rate(one)
+                assert found is not None  # noqa: S101 -- for mypy: all of them are rates
+                rates.append(_rate_row(_joined(name, words(inner)), found, one))
+        elif key in _REMARKS and (texts := _texts(value)):
+            remarks += [Note(text) for text in texts]
+        elif _plain(value):
+            facts.append((name, _cell(value, str(key))))
+        elif isinstance(value, Mapping) and _alike(list(value.values())):
+            rows = [{"": words(inner), **one} for inner, one in value.items()]
+            deeper += _from_list(rows, _titled(title, name), level + 1)
+        else:
+            deeper += _blocks(value, _titled(title, name), level + 1)
+    found_blocks: list[Block] = []
+    if rates:
+        found_blocks += _limited(_RATE_COLUMNS, rates, frozenset({1, 2, 3}), title)
+    if facts:
+        found_blocks.append(Facts(tuple(facts), "" if rates else title))
+    return found_blocks + deeper + remarks
+
+
+def _from_list(items: Sequence[Any], title: str, level: int) -> list[Block]:
+    if not items:
+        return [Facts((("entries", "none"),), title)]
+    columns = list(dict.fromkeys(key for one in items if isinstance(one, Mapping) for key in one))
+    tabular = (
+        all(isinstance(one, Mapping) for one in items)
+        and len(columns) <= MOST_COLUMNS
+        and all(as_rate(cell) or _plain(cell) for one in items for cell in one.values())
+    )
+    if tabular:
+        rows = [
+            tuple(_cell(one[key], str(key)) if key in one else "" for key in columns)
+            for one in items
+        ]
+        numeric = frozenset(
+            place
+            for place, key in enumerate(columns)
+            if place and all(as_rate(one.get(key)) or _number(one.get(key)) for one in items)
+        )
+        return _limited([words(key) for key in columns], rows, numeric, title)
+    blocks: list[Block] = []
+    for number, one in enumerate(items[:MOST_ROWS], 1):
+        blocks += _blocks(one, _titled(title, f"{number}"), level + 1)
+    return blocks + _rest(len(items))
+
+
+def _limited(
+    columns: Sequence[str], rows: Sequence[tuple[str, ...]], numeric: frozenset[int], title: str
+) -> list[Block]:
+    shown = Table(tuple(columns), tuple(rows[:MOST_ROWS]), numeric, title)
+    return [shown, *_rest(len(rows))]
+
+
+def _rest(number: int) -> list[Block]:
+    return [Prose(f"… and {count(number - MOST_ROWS)} more.")] if number > MOST_ROWS else []
+
+
+def _rate_row(name: str, found: Rate, value: Mapping[str, Any]) -> tuple[str, ...]:
+    beside = [
+        f"{words(key)} {_cell(one, key)}" for key, one in value.items() if key not in _RATE_KEYS
+    ]
+    name = f"{name} ({'; '.join(beside)})" if beside else name
+    return (name, share(found.value), count_of(found), interval(found))
+
+
+def _alike(values: Sequence[Any]) -> bool:
+    """Whether these are two or more groups of equal make, with plain values or rates."""
+    return (
+        len(values) > 1
+        and all(isinstance(one, Mapping) and one for one in values)
+        and len({tuple(one) for one in values}) == 1
+        and all(as_rate(cell) or _plain(cell) for one in values for cell in one.values())
+    )
+
+
+def _cell(value: Any, key: str) -> str:
+    found = as_rate(value)
+    if found is not None:
+        return f"{share(found.value)} ({count_of(found)}; {interval(found)})"
+    if isinstance(value, list | tuple):
+        is_range = len(value) == 2 and key.startswith(("interval", "quartiles"))
+        return (" to " if is_range else "; ").join(_scalar(one) for one in value) or "none"
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> str:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return UNKNOWN
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return count(value)
+    return f"{value:.6g}" if isinstance(value, float) else one_line(value)
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [one_line(value)] if value.strip() else []
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return [one_line(one) for one in value]
+    return []
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return len(value) <= MOST_COLUMNS and not any(
+            isinstance(one, Mapping | list | tuple) for one in value
+        )
+    return not isinstance(value, Mapping)
+
+
+def _titled(title: str, name: str) -> str:
+    return f"{title}: {name}" if title else name
+
+
+def _joined(name: str, inner: str) -> str:
+    return f"{name} {inner}" if name.endswith(("FMR", "FPIR", "at")) else f"{name}: {inner}"
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
