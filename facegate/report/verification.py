@@ -210,9 +210,9 @@ def story_section(measured: Measured, pairs_digest: str, chain: Sequence[str]) -
         ),
         Prose(
             "Every picture went the way it goes at the door: one network found the face, another "
-            "its eyes, nose and mouth, and a third turned the upright cut into a code. Where several "
-            "faces were found, the large one in the middle counted. The similarity of two codes is "
-            "a cosine between −1 and 1; higher is more alike."
+            "its eyes, nose and mouth, and a third turned the upright cut into a code. Where "
+            "several faces were found, the large one in the middle counted. The similarity of two "
+            "codes is a cosine between −1 and 1; higher is more alike."
         ),
         Prose(
             "Two pictures count as one person when their similarity reaches "
