@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
@@ -14,12 +15,13 @@ from facegate.models.registry import ModelCard, Task, choose_card, read_cards
 
 if TYPE_CHECKING:
     from facegate.gallery.faiss_gallery import FaissGallery
-    from facegate.models.onnx_detector import OnnxFaceDetector
+    from facegate.models.onnx_detector import DetectorSettings, OnnxFaceDetector
     from facegate.models.onnx_embedder import OnnxEmbedder
     from facegate.models.onnx_landmarker import OnnxLandmarker
     from facegate.services.enroll import Enroller
     from facegate.services.identify import Identifier
     from facegate.services.reading import FaceReader
+    from facegate.store.face_cache import SqliteFaceCache
     from facegate.store.unit_of_work import SqlStore
 
 
@@ -60,6 +62,11 @@ class FaceGate:
         return choose_card(self.cards, Task.DETECTION, self.settings.detector.model)
 
     @cached_property
+    def landmarks_card(self) -> ModelCard:
+        """The landmark network in use."""
+        return choose_card(self.cards, Task.LANDMARKS)
+
+    @cached_property
     def store(self) -> SqlStore:
         """The database, brought to the newest schema on first use."""
         from facegate.store.unit_of_work import SqlStore
@@ -69,19 +76,24 @@ class FaceGate:
     @cached_property
     def detector(self) -> OnnxFaceDetector:
         """Our face detector."""
-        from facegate.models.onnx_detector import DetectorSettings, OnnxFaceDetector
+        from facegate.models.onnx_detector import OnnxFaceDetector
         from facegate.models.runtime import open_session
 
-        wanted = self.settings.detector
         return OnnxFaceDetector(
             open_session(self.detector_card.read_weights(), self.settings.thread_count),
-            DetectorSettings(
-                score_threshold=wanted.score_threshold,
-                min_face_px=wanted.min_face_px,
-                max_faces=wanted.max_faces,
-            ),
+            self._detector_settings(),
             self.detector_card.model_id,
             self.landmarker,
+        )
+
+    def _detector_settings(self) -> DetectorSettings:
+        from facegate.models.onnx_detector import DetectorSettings
+
+        wanted = self.settings.detector
+        return DetectorSettings(
+            score_threshold=wanted.score_threshold,
+            min_face_px=wanted.min_face_px,
+            max_faces=wanted.max_faces,
         )
 
     @cached_property
@@ -90,7 +102,7 @@ class FaceGate:
         from facegate.models.onnx_landmarker import Agreement, OnnxLandmarker
         from facegate.models.runtime import open_session
 
-        card = choose_card(self.cards, Task.LANDMARKS)
+        card = self.landmarks_card
         session = open_session(card.read_weights(), self.settings.thread_count)
         return OnnxLandmarker(session, card.model_id, Agreement.from_card(card))
 
@@ -109,6 +121,22 @@ class FaceGate:
         from facegate.services.reading import FaceReader
 
         return FaceReader(self.detector, self.embedder)
+
+    def face_cache(self, folder: Path) -> SqliteFaceCache:
+        """What these networks, settings and this version read from pictures, kept in a folder."""
+        from facegate import __version__
+        from facegate.services.reading import READING_REVISION
+        from facegate.store.face_cache import SqliteFaceCache
+
+        chain = {
+            "detector": self.detector_card.sha256,
+            "landmarks": self.landmarks_card.sha256,
+            "embedder": self.embedder_card.sha256,
+            "detector_settings": asdict(self._detector_settings()),
+            "facegate": __version__,
+            "reading": READING_REVISION,
+        }
+        return SqliteFaceCache(folder, chain)
 
     @cached_property
     def gallery(self) -> FaissGallery:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
@@ -11,7 +12,7 @@ from typing_extensions import Self
 
 from facegate.domain.arrays import FloatArray, ImageArray
 from facegate.domain.decisions import Candidate, Threshold
-from facegate.domain.faces import DetectedFace
+from facegate.domain.faces import DetectedFace, FaceReading
 from facegate.domain.people import Event, Subject, Template
 
 
@@ -194,3 +195,16 @@ class Store(Protocol):
 
     def snapshot(self) -> UnitOfWork:
         """A unit of work that only reads; never waits for writers."""
+
+
+class FaceCache(Protocol):
+    """Keeps what one chain of networks read from picture files, for measurements only."""
+
+    def find(self, path: Path) -> FaceReading | str | None:
+        """The main face of a file, or why there is none; None: not kept, or the file changed."""
+
+    def keep(self, path: Path, found: FaceReading | str) -> None:
+        """Keep the main face of a file, or why there is none; written by `flush` at the latest."""
+
+    def flush(self) -> None:
+        """Make what was kept durable at once."""

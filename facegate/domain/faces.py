@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from facegate.domain.arrays import FloatArray, locked
+from facegate.domain.quality import FaceQuality
 
 LANDMARK_NAMES = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 """Order of every `landmarks_xy`; left and right are the image's, not the person's."""
@@ -39,3 +40,18 @@ class DetectedFace:
         """Area of the box in pixels."""
         x1, y1, x2, y2 = (float(value) for value in self.bbox_xyxy)
         return max(0.0, x2 - x1) * max(0.0, y2 - y1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceReading:
+    """One face of a picture, ready to be compared.
+
+    Attributes:
+        face: box, landmarks and score in frame pixels.
+        quality: see FaceQuality.
+        embedding: (d,) float32, unit length.
+    """
+
+    face: DetectedFace
+    quality: FaceQuality
+    embedding: FloatArray

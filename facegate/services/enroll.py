@@ -12,12 +12,12 @@ import numpy as np
 
 from facegate.domain.arrays import FloatArray
 from facegate.domain.decisions import Threshold
-from facegate.domain.faces import DetectedFace
+from facegate.domain.faces import DetectedFace, FaceReading
 from facegate.domain.people import Template, clean_name
 from facegate.domain.quality import Flaw, QualityRules
 from facegate.errors import EmbeddingSpaceMismatch, UnreadableImage
 from facegate.ports import Clock, Gallery, Store
-from facegate.services.reading import BYSTANDER_SHARE, FaceReader, FaceReading, load_ahead
+from facegate.services.reading import BYSTANDER_SHARE, FaceReader, load_ahead
 from facegate.vision.images import LoadedImage
 
 

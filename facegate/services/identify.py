@@ -11,10 +11,11 @@ import numpy as np
 
 from facegate.domain.arrays import FloatArray
 from facegate.domain.decisions import Decision, Outcome, Threshold, decide
+from facegate.domain.faces import FaceReading
 from facegate.domain.quality import FaceQuality, QualityRules
 from facegate.errors import EmbeddingSpaceMismatch, UnreadableImage
 from facegate.ports import Gallery, Store
-from facegate.services.reading import FaceReader, FaceReading, load_ahead
+from facegate.services.reading import FaceReader, load_ahead
 from facegate.vision.images import LoadedImage
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from facegate.domain.arrays import FloatArray
 from facegate.domain.decisions import Threshold, decide
 from facegate.domain.people import clean_name
 from facegate.domain.quality import QualityRules
-from facegate.errors import UnreadableImage
 from facegate.evaluation.identification import (
     IdentificationReport,
     SearchResult,
@@ -21,12 +20,10 @@ from facegate.evaluation.identification import (
 from facegate.evaluation.pairs import ComparisonPair, folder_similarities
 from facegate.evaluation.threshold import tune_f1
 from facegate.evaluation.verification import VerificationReport, verification_report
-from facegate.ports import Clock, Gallery, Store
+from facegate.ports import Clock, FaceCache, Gallery, Store
 from facegate.services.enroll import Enroller, EnrollmentStatus, Portraits
-from facegate.services.reading import FaceReader, load_ahead
-
-Watch = Callable[[Iterable[Path]], Iterable[Path]]
-"""Passes pictures on and may show progress."""
+from facegate.services.main_faces import Watch, read_main_faces
+from facegate.services.reading import FaceReader
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,19 +66,23 @@ class ComparedPairs:
         return self.similarities[~self.mated]
 
 
-def encode_pictures(reader: FaceReader, paths: Iterable[Path]) -> EncodedPictures:
-    """Encode the main face of every picture; none of them ends the run."""
+def encode_pictures(
+    reader: FaceReader,
+    paths: Iterable[Path],
+    cache: FaceCache | None = None,
+    watch: Watch = lambda paths: paths,
+) -> EncodedPictures:
+    """Encode the main face of every picture; none of them ends the run.
+
+    See `facegate.services.main_faces.read_main_faces`.
+    """
     embeddings: dict[Path, FloatArray] = {}
     failed: dict[Path, str] = {}
-    for path, image in load_ahead(paths):
-        if isinstance(image, UnreadableImage):
-            failed[path] = image.reason
-            continue
-        reading = reader.read_main(image.frame_bgr)
-        if reading is None:
-            failed[path] = "no_face"
+    for path, found in read_main_faces(reader, paths, cache, watch):
+        if isinstance(found, str):
+            failed[path] = found
         else:
-            embeddings[path] = reading.embedding
+            embeddings[path] = found.embedding
     return EncodedPictures(embeddings, failed)
 
 
@@ -144,6 +145,36 @@ def judge(
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """One probe and what came of it.
+
+    Attributes:
+        result: its way through the system.
+        embedding: (d,) unit vector; None without a face.
+        usable: whether the face is good enough to be named.
+    """
+
+    result: SearchResult
+    embedding: FloatArray | None
+    usable: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IdentificationRun:
+    """A measurement of identification with all that it was made of.
+
+    Attributes:
+        report: the rates.
+        enrolled: by name, the one template of everybody whose enrollment was accepted.
+        searches: of everybody.
+    """
+
+    report: IdentificationReport
+    enrolled: dict[str, FloatArray]
+    searches: list[Search]
+
+
 def measure_identification(
     people: Mapping[str, Sequence[Path]],
     *,
@@ -153,8 +184,35 @@ def measure_identification(
     enroller: Enroller,
     threshold: Threshold,
     rules: QualityRules,
+    cache: FaceCache | None = None,
     watch: Watch = lambda paths: paths,
 ) -> IdentificationReport:
+    """The report of `run_identification`."""
+    return run_identification(
+        people,
+        reader=reader,
+        store=store,
+        gallery=gallery,
+        enroller=enroller,
+        threshold=threshold,
+        rules=rules,
+        cache=cache,
+        watch=watch,
+    ).report
+
+
+def run_identification(
+    people: Mapping[str, Sequence[Path]],
+    *,
+    reader: FaceReader,
+    store: Store,
+    gallery: Gallery,
+    enroller: Enroller,
+    threshold: Threshold,
+    rules: QualityRules,
+    cache: FaceCache | None = None,
+    watch: Watch = lambda paths: paths,
+) -> IdentificationRun:
     """Enroll the first picture of everybody with two or more; search all the others.
 
     People with a single picture are the strangers. Enrollment and search go through the same
@@ -164,6 +222,8 @@ def measure_identification(
     Args:
         people: pictures by name.
         store, gallery, enroller: empty ones of their own.
+        cache: for the searches; everybody is enrolled anew.
+        watch: gets the pictures to read for the searches.
     """
     enrolled = 0
     portraits = [Portraits(name, (paths[0],)) for name, paths in people.items() if len(paths) > 1]
@@ -172,31 +232,36 @@ def measure_identification(
     gallery.refresh()
     with store.snapshot() as work:
         names = {subject.subject_id: subject.name for subject in work.subjects.list()}
+        templates = {name: work.templates.of_subject(number) for number, name in names.items()}
     probes: dict[Path, str | None] = {}
     for name, paths in people.items():
         if len(paths) > 1:
             probes.update(dict.fromkeys(paths[1:], clean_name(name)))
         else:
             probes[paths[0]] = None
-    results = []
-    for path, image in load_ahead(watch(probes)):
-        reading = None
-        if not isinstance(image, UnreadableImage):
-            reading = reader.read_main(image.frame_bgr)
-        if reading is None:
-            results.append(SearchResult(probes[path], None, None, None))
+    searches = []
+    for path, reading in read_main_faces(reader, probes, cache, watch):
+        if isinstance(reading, str):
+            searches.append(Search(SearchResult(probes[path], None, None, None), None, False))
             continue
         (found,) = gallery.search(reading.embedding[np.newaxis], reader.model_id)
-        decision = decide(found, threshold, rules.flaws(reading.quality))
+        flaws = rules.flaws(reading.quality)
+        decision = decide(found, threshold, flaws)
         best = names[found[0].subject_id] if found else None
         matched = None if decision.subject_id is None else names[decision.subject_id]
-        results.append(SearchResult(probes[path], best, decision.outcome, matched))
-    return identification_report(
-        results,
+        result = SearchResult(probes[path], best, decision.outcome, matched)
+        searches.append(Search(result, reading.embedding, not flaws))
+    report = identification_report(
+        [search.result for search in searches],
         enrolled=enrolled,
         not_enrolled=len(portraits) - enrolled,
         tau=threshold.tau,
         model_id=reader.model_id,
+    )
+    return IdentificationRun(
+        report,
+        {name: kept[0].embedding for name, kept in templates.items() if kept},
+        searches,
     )
 
 

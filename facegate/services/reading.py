@@ -5,43 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from facegate.domain.arrays import FloatArray, ImageArray, locked_unit
-from facegate.domain.faces import DetectedFace
-from facegate.domain.quality import FaceQuality
+from facegate.domain.arrays import ImageArray, locked_unit
+from facegate.domain.faces import DetectedFace, FaceReading
 from facegate.errors import ShapeError, UnreadableImage
 from facegate.ports import Detector, Embedder
 from facegate.vision.align import align_face, inside_frame
 from facegate.vision.images import LoadedImage, load_image
 from facegate.vision.quality import measure_quality
 
+READING_REVISION = 1
+"""Goes up with every change to how a picture becomes an embedding that no network's digest shows:
+decoding, choosing the main face, aligning, quality. Kept readings of another revision are not used.
+"""
+
 PREFETCH = 2
 """Pictures decoded ahead of the one being looked at: enough to keep decoding off the way."""
-
 
 BYSTANDER_SHARE = 0.25
 """Faces with less than this share of the largest one's area are background, not a second person:
 half the width and half the height, as someone standing twice as far away."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FaceReading:
-    """One face of a picture, ready to be compared.
-
-    Attributes:
-        face: box, landmarks and score in frame pixels.
-        quality: see FaceQuality.
-        embedding: (d,) float32, unit length.
-    """
-
-    face: DetectedFace
-    quality: FaceQuality
-    embedding: FloatArray
 
 
 class FaceReader:
