@@ -2,35 +2,89 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 from facegate.domain.arrays import FloatArray
-from facegate.evaluation.rates import fmr_at, fnmr_at, roc_points
+from facegate.domain.decisions import Rate
+from facegate.evaluation.det_plot import det_points, whole_scan
+from facegate.evaluation.non_mated import PairScan
+from facegate.evaluation.rates import fmr_at, fnmr_at, rate
 from facegate.report.content import Figure, Figures, Section
-from facegate.report.svg import Chart, linear_axis, log_axis
+from facegate.report.svg import Axis, Chart, linear_axis, log_axis
 from facegate.report.words import count, count_of, share
 
 BINS = 48
 CURVE_POINTS = 300
+SUPPORTED = 3
+"""Errors below which a rate is shaded: without any, 3 / n is what 95 % confidence rules out."""
+
 _FMR, _FNMR = "false match rate (FMR)", "false non-match rate (FNMR)"
 
 
-def curves_section(mated: FloatArray, non_mated: FloatArray, tau: float) -> Section:
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """FNMR over FMR of the same mated and one sort of non-mated pairs.
+
+    Attributes:
+        name: of the non-mated pairs, in words.
+        kind: class of the style sheet.
+        tau, fmr, fnmr: (k,) thresholds falling, FMR rising, FNMR falling.
+        pairs: non-mated ones.
+        at_tau: FMR at the threshold in force.
+    """
+
+    name: str
+    kind: str
+    tau: np.ndarray
+    fmr: np.ndarray
+    fnmr: np.ndarray
+    pairs: int
+    at_tau: Rate
+
+
+def _curve(name: str, kind: str, scan: PairScan, mated: FloatArray, at_tau: Rate) -> Curve:
+    taus, fmr, fnmr = det_points(scan, mated, CURVE_POINTS)
+    # The best point without a false match: just above the most alike non-mated pair.
+    most = float(taus[0])
+    beyond = float(np.mean(mated <= np.float32(most)))
+    return Curve(
+        name,
+        kind,
+        np.append(most, taus),
+        np.append(0.0, fmr),
+        np.append(beyond, fnmr),
+        scan.pairs,
+        at_tau,
+    )
+
+
+def curves_section(
+    mated: FloatArray, non_mated: FloatArray, tau: float, scan: PairScan | None = None
+) -> Section:
     """Draw all curves.
 
     Args:
         mated, non_mated: (n,) and (m,) similarities, at least one each.
-        tau: the threshold in force, marked in all.
+        tau: the threshold in force, marked in all; among the scan's counts.
+        scan: of a list of people seen once, drawn as a second curve.
     """
+    curves = [_curve("pairs", "curve", whole_scan(non_mated), mated, fmr_at(non_mated, tau))]
+    if scan is not None:
+        of_list = rate(scan.counts[tau], scan.pairs)
+        curves.append(_curve("people seen once", "second", scan, mated, of_list))
+    missed = fnmr_at(mated, tau)
     figures = (
         histogram(mated, non_mated, tau),
-        errors_by_threshold(mated, non_mated, tau),
-        det(mated, non_mated, tau),
-        roc(mated, non_mated, tau),
+        errors_by_threshold(mated, non_mated, tau, curves),
+        det(curves, missed, tau),
+        roc(curves, missed, tau),
     )
     lead = (
-        "Blue is mated (one person), orange and dashed is non-mated (two people). Shaded parts are "
-        "rates that this sample is too small to show."
+        "In the first two, blue is mated (one person), and orange and dashed is non-mated (two "
+        "people). Shaded parts are rates that this sample is too small to show."
     )
     return Section("Curves", lead, (Figures(figures),))
 
@@ -73,34 +127,33 @@ def histogram(mated: FloatArray, non_mated: FloatArray, tau: float) -> Figure:
     return Figure("Similarities", chart.drawing(), caption)
 
 
-def errors_by_threshold(mated: FloatArray, non_mated: FloatArray, tau: float) -> Figure:
+def errors_by_threshold(
+    mated: FloatArray, non_mated: FloatArray, tau: float, curves: Sequence[Curve]
+) -> Figure:
     """FMR and FNMR against the threshold."""
     low, high = _span(mated, non_mated, tau)
-    floor = _floor(mated, non_mated)
+    floor = min(1e-2, 0.6 / max(len(mated), *(curve.pairs for curve in curves)))
+    at, not_at = fmr_at(non_mated, tau), fnmr_at(mated, tau)
     chart = Chart(
         linear_axis(low, high, "threshold (similarity)"),
         log_axis(floor, 1, "error rate"),
-        f"FMR falls and FNMR rises with the threshold; at {tau:.3f}: FMR "
-        f"{share(fmr_at(non_mated, tau).value)}, FNMR {share(fnmr_at(mated, tau).value)}.",
+        f"FMR falls and FNMR rises with the threshold; at {tau:.3f}: FMR {share(at.value)}, FNMR "
+        f"{share(not_at.value)}.",
     )
-    grid = np.unique(np.concatenate([np.linspace(low, high, CURVE_POINTS), [tau]]))
+    grid = np.unique(np.append(np.linspace(low, high, CURVE_POINTS), tau))
     different, same = np.sort(non_mated), np.sort(mated)
     fmr = 1 - np.searchsorted(different, grid, side="left") / len(different)
     fnmr = np.searchsorted(same, grid, side="left") / len(same)
     for rates, kind in ((fmr, "non-mated"), (fnmr, "mated")):
         shown = rates > 0
         chart.line(grid[shown].tolist(), rates[shown].tolist(), kind)
+    for curve in curves[1:]:
+        inside = (curve.tau >= low) & (curve.fmr > 0)
+        chart.line(curve.tau[inside].tolist(), curve.fmr[inside].tolist(), curve.kind)
     chart.upright(tau, "tau", f"τ = {tau:.3f}")
-    for rates, kind, name in ((fmr, "non-mated", "FMR"), (fnmr, "mated", "FNMR")):
-        place = int(np.argmin(np.abs(rates - 0.2)))
-        at_left = kind == "non-mated"
-        chart.label(
-            float(grid[place]) + (0.02 if at_left else -0.02) * (high - low),
-            float(rates[place]),
-            name,
-            kind,
-            "start" if at_left else "end",
-        )
+    named = [("non-mated", "FMR"), ("mated", "FNMR")]
+    named += [(curve.kind, f"FMR, {curve.name}") for curve in curves[1:]]
+    chart.legend(named, "bottom left")
     caption = (
         "Moving τ to the right lets fewer strangers through and turns more of the right people "
         "away. A curve ends where no error is left in the sample, which is not a rate of zero."
@@ -108,57 +161,55 @@ def errors_by_threshold(mated: FloatArray, non_mated: FloatArray, tau: float) ->
     return Figure("Errors against the threshold", chart.drawing(), caption)
 
 
-def det(mated: FloatArray, non_mated: FloatArray, tau: float) -> Figure:
+def det(curves: Sequence[Curve], missed: Rate, tau: float) -> Figure:
     """Detection error tradeoff: FNMR over FMR, both logarithmic.
+
+    Args:
+        curves: one for each sort of non-mated pairs.
+        missed: FNMR at the threshold in force.
+        tau: that threshold.
 
     Source:
         ISO/IEC 19795-1; Martin et al., The DET Curve in Assessment of Detection Task Performance,
         1997 (there on normal deviate scales).
     """
-    fmr, tmr = _curve(mated, non_mated)
-    left, bottom = 0.3 / len(non_mated), 0.3 / len(mated)
-    x = log_axis(min(left, 1e-2), 1, _FMR)
-    y = log_axis(min(bottom, 1e-2), 1, _FNMR)
-    chart = Chart(x, y, _summary("DET curve", mated, non_mated, tau))
-    _too_few(chart, len(non_mated))
-    fnmr = 1 - tmr.astype(np.float64)
-    fnmr[fnmr < 1e-9] = 0
-    chart.line(
-        np.maximum(fmr, x.low).tolist(), np.maximum(fnmr, y.low).tolist(), "mated", steps="h"
-    )
-    at, not_at = fmr_at(non_mated, tau), fnmr_at(mated, tau)
-    chart.cross(
-        max(at.value, x.low), max(not_at.value, y.low),
-        (max(at.low, x.low), at.high), (max(not_at.low, y.low), not_at.high),
-        f"τ = {tau:.3f}",
-    )  # fmt: skip
+    x = _fmr_axis(curves)
+    y = log_axis(min(0.3 / max(1, missed.trials), 1e-2), 1, _FNMR)
+    chart = Chart(x, y, _summary("DET curve", curves, missed, tau))
+    _too_few(chart, curves)
+    for curve in curves:
+        # Beyond the first zero there is nothing to see.
+        shown = slice(int(np.argmax(curve.fnmr <= 0)) + 1 if (curve.fnmr <= 0).any() else None)
+        chart.line(
+            np.maximum(curve.fmr, x.low)[shown].tolist(),
+            np.maximum(curve.fnmr, y.low)[shown].tolist(),
+            curve.kind,
+            steps="h",
+        )
+    _rings(chart, curves, missed, tau, lambda value: value)
+    if len(curves) > 1:
+        chart.legend([(curve.kind, curve.name) for curve in curves], "top right")
     caption = (
         "Each point is a threshold; nearer to the lower left is better. The ring is τ, its strokes "
-        "are the 95 % intervals."
-        + (" It stands at the left edge, for no false match was seen." if at.errors == 0 else "")
+        "are the 95 % intervals." + _at_edge(curves)
     )
     return Figure("DET: one error against the other", chart.drawing(), caption)
 
 
-def roc(mated: FloatArray, non_mated: FloatArray, tau: float) -> Figure:
-    """True match rate over FMR, the latter logarithmic."""
-    fmr, tmr = _curve(mated, non_mated)
-    x = log_axis(min(0.3 / len(non_mated), 1e-2), 1, _FMR)
-    at, not_at = fmr_at(non_mated, tau), fnmr_at(mated, tau)
-    lowest = min(float(tmr[0]), 1 - not_at.high)
+def roc(curves: Sequence[Curve], missed: Rate, tau: float) -> Figure:
+    """True match rate over FMR, the latter logarithmic. Arguments as for `det`."""
+    x = _fmr_axis(curves)
+    lowest = min(1 - missed.high, *(1 - _first_supported(curve) for curve in curves))
     low = max(0.0, lowest - 0.08 * (1 - lowest) - 0.002)
-    chart = Chart(
-        x,
-        linear_axis(low, 1.0, "true match rate (1 − FNMR)", percent=True),
-        _summary("ROC curve", mated, non_mated, tau),
-    )
-    _too_few(chart, len(non_mated))
-    chart.line(np.maximum(fmr, x.low).tolist(), tmr.tolist(), "mated", steps="v")
-    chart.cross(
-        max(at.value, x.low), 1 - not_at.value,
-        (max(at.low, x.low), at.high), (1 - not_at.high, 1 - not_at.low),
-        f"τ = {tau:.3f}",
-    )  # fmt: skip
+    y = linear_axis(low, 1.0, "true match rate (1 − FNMR)", percent=True)
+    chart = Chart(x, y, _summary("ROC curve", curves, missed, tau))
+    _too_few(chart, curves)
+    for curve in curves:
+        xs, ys = np.maximum(curve.fmr, x.low).tolist(), (1 - curve.fnmr).tolist()
+        chart.line([*xs, 1.0], [*ys, 1.0], curve.kind, steps="h")
+    _rings(chart, curves, missed, tau, lambda value: 1 - value)
+    if len(curves) > 1:
+        chart.legend([(curve.kind, curve.name) for curve in curves], "bottom right")
     caption = (
         "The same trade the other way up: how many of the right people match, at how many "
         f"strangers. The axis begins at {share(low)}, so small differences look large."
@@ -166,23 +217,46 @@ def roc(mated: FloatArray, non_mated: FloatArray, tau: float) -> Figure:
     return Figure("ROC: recognized people against false matches", chart.drawing(), caption)
 
 
-def _curve(mated: FloatArray, non_mated: FloatArray) -> tuple[np.ndarray, np.ndarray]:
-    """FMR and TMR, from the best point without a false match on; float64, exact at 1."""
-    fmr, tmr = roc_points(mated, non_mated, CURVE_POINTS)
-    first = int(np.searchsorted(fmr, 0, side="right")) - 1
-    return fmr[first:].astype(np.float64), np.minimum(tmr[first:].astype(np.float64), 1.0)
+def _first_supported(curve: Curve) -> float:
+    """FNMR at the smallest FMR that the pairs support; a curve may start below that."""
+    place = int(np.searchsorted(curve.fmr, SUPPORTED / curve.pairs))
+    return float(curve.fnmr[min(place, len(curve.fnmr) - 1)])
 
 
-def _summary(name: str, mated: FloatArray, non_mated: FloatArray, tau: float) -> str:
-    at, not_at = fmr_at(non_mated, tau), fnmr_at(mated, tau)
-    return (
-        f"{name} of {count(len(mated))} mated and {count(len(non_mated))} non-mated pairs; at τ = "
-        f"{tau:.3f} FMR is {count_of(at)} and FNMR {count_of(not_at)}."
-    )
+def _rings(
+    chart: Chart,
+    curves: Sequence[Curve],
+    missed: Rate,
+    tau: float,
+    shown: Callable[[float], float],
+) -> None:
+    for curve in curves:
+        at = curve.at_tau
+        words = f"τ = {tau:.3f}" if curve is curves[0] else ""
+        chart.cross(
+            at.value, shown(missed.value), (at.low, at.high),
+            (shown(missed.low), shown(missed.high)), words, curve.kind,
+        )  # fmt: skip
 
 
-def _too_few(chart: Chart, trials: int) -> None:
-    chart.zone(chart.x.low, min(3 / trials, 1.0), "shade", "too few pairs")
+def _at_edge(curves: Sequence[Curve]) -> str:
+    if any(curve.at_tau.errors == 0 for curve in curves):
+        return " It stands at the left edge where no false match was seen."
+    return ""
+
+
+def _fmr_axis(curves: Sequence[Curve]) -> Axis:
+    return log_axis(min(1e-2, 0.3 / max(curve.pairs for curve in curves)), 1, _FMR)
+
+
+def _summary(name: str, curves: Sequence[Curve], missed: Rate, tau: float) -> str:
+    matches = "; ".join(f"FMR of {curve.name} {count_of(curve.at_tau)}" for curve in curves)
+    return f"{name}. At τ = {tau:.3f}: {matches}; FNMR {count_of(missed)}."
+
+
+def _too_few(chart: Chart, curves: Sequence[Curve]) -> None:
+    trials = max(curve.pairs for curve in curves)
+    chart.zone(chart.x.low, min(SUPPORTED / trials, 1.0), "shade", "too few pairs")
 
 
 def _span(mated: FloatArray, non_mated: FloatArray, tau: float) -> tuple[float, float]:
@@ -190,7 +264,3 @@ def _span(mated: FloatArray, non_mated: FloatArray, tau: float) -> tuple[float, 
     high = max(float(mated.max()), float(non_mated.max()), tau)
     edge = max(0.02 * (high - low), 1e-3)
     return low - edge, high + edge
-
-
-def _floor(mated: FloatArray, non_mated: FloatArray) -> float:
-    return min(1e-2, 0.6 / max(len(mated), len(non_mated)))

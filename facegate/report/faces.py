@@ -90,13 +90,17 @@ def _groups(telling: TellingPairs) -> Sequence[tuple[str, str, str, tuple[Scored
 
 
 def _shown(scored: ScoredPair, tau: float, root: Path, crops: Mapping[Path, Picture]) -> FacePair:
-    gap = scored.similarity - tau
-    side = f"{abs(gap):.3f} {'above' if gap >= 0 else 'below'} τ"
     first, second = (
         Face(relative_name(path, root), crops.get(path))
         for path in (scored.pair.path_a, scored.pair.path_b)
     )
-    return FacePair(scored.similarity, side, first, second)
+    return FacePair(scored.similarity, gap_words(scored.similarity, tau), first, second)
+
+
+def gap_words(similarity: float, tau: float) -> str:
+    """How far a similarity is from the threshold."""
+    gap = similarity - tau
+    return f"{abs(gap):.3f} {'above' if gap >= 0 else 'below'} τ"
 
 
 def relative_name(path: Path, root: Path) -> str:

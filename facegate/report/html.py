@@ -135,7 +135,7 @@ def _table(table: Table) -> str:
     def kind(place: int) -> str:
         return ' class="num"' if place in table.numeric else ""
 
-    caption = f"<caption>{text(table.title)}</caption>" if table.title else ""
+    caption = f"<caption><span>{text(table.title)}</span></caption>" if table.title else ""
     head = "".join(
         f'<th scope="col"{kind(place)}>{text(name)}</th>'
         for place, name in enumerate(table.columns)
@@ -148,7 +148,10 @@ def _table(table: Table) -> str:
         )
         rows.append(f"<tr>{first}{rest}</tr>")
     body = "\n".join(rows)
-    style = ' class="compact"' if table.compact else ""
+    kinds = ["compact"] * table.compact + ["even"] * (
+        len(table.columns) == len(table.numeric) + 1 < 6
+    )
+    style = f' class="{" ".join(kinds)}"' if kinds else ""
     return (
         f'<div class="scroll"><table{style}>{caption}<thead><tr>{head}</tr></thead>\n'
         f"<tbody>{body}</tbody></table></div>"

@@ -26,6 +26,7 @@ _RATE_KEYS = {"value", "count", "of", "interval_95", "errors", "trials", "low", 
 _ABBREVIATIONS = frozenset(
     ["apcer", "auc", "bpcer", "eer", "f1", "fmr", "fnir", "fnmr", "fpir", "fta", "tau", "tmr"]
 )
+_RANGES = re.compile(r"interval|quartiles|range")
 _RATE_COLUMNS = ("rate", "value", "count", "95 % interval")
 
 
@@ -99,9 +100,9 @@ def _from_table(table: Mapping[str, Any], title: str, level: int) -> list[Block]
         elif key in _REMARKS and (texts := _texts(value)):
             remarks += [Note(text) for text in texts]
         elif _plain(value):
-            facts.append((name, _cell(value, str(key))))
+            facts.append((name, _cell(value, str(key), table)))
         elif isinstance(value, Mapping) and _alike(list(value.values())):
-            rows = [{"": words(inner), **one} for inner, one in value.items()]
+            rows = [{"group": words(inner), **one} for inner, one in value.items()]
             deeper += _from_list(rows, _titled(title, name), level + 1)
         else:
             deeper += _blocks(value, _titled(title, name), level + 1)
@@ -116,27 +117,45 @@ def _from_table(table: Mapping[str, Any], title: str, level: int) -> list[Block]
 def _from_list(items: Sequence[Any], title: str, level: int) -> list[Block]:
     if not items:
         return [Facts((("entries", "none"),), title)]
-    columns = list(dict.fromkeys(key for one in items if isinstance(one, Mapping) for key in one))
-    tabular = (
-        all(isinstance(one, Mapping) for one in items)
-        and len(columns) <= MOST_COLUMNS
-        and all(as_rate(cell) or _plain(cell) for one in items for cell in one.values())
-    )
-    if tabular:
+    if not all(isinstance(one, Mapping) for one in items):
+        return _one_by_one(
+            items, [f"{number}" for number in range(1, len(items) + 1)], title, level
+        )
+    keys = list(dict.fromkeys(key for one in items for key in one))
+    flat = [key for key in keys if all(_flat(one.get(key)) for one in items)][:MOST_COLUMNS]
+    blocks: list[Block] = []
+    if flat:
         rows = [
-            tuple(_cell(one[key], str(key)) if key in one else "" for key in columns)
-            for one in items
+            tuple(_cell(one[key], key, one) if key in one else "" for key in flat) for one in items
         ]
         numeric = frozenset(
             place
-            for place, key in enumerate(columns)
+            for place, key in enumerate(flat)
             if place and all(as_rate(one.get(key)) or _number(one.get(key)) for one in items)
         )
-        return _limited([words(key) for key in columns], rows, numeric, title)
+        blocks += _limited([words(key) for key in flat], rows, numeric, title)
+    deeper = [{key: value for key, value in one.items() if key not in flat} for one in items]
+    if any(deeper):
+        names = [_name(one, number, flat) for number, one in enumerate(items, 1)]
+        blocks += _one_by_one(deeper, names, title, level)
+    return blocks
+
+
+def _one_by_one(items: Sequence[Any], names: Sequence[str], title: str, level: int) -> list[Block]:
     blocks: list[Block] = []
-    for number, one in enumerate(items[:MOST_ROWS], 1):
-        blocks += _blocks(one, _titled(title, f"{number}"), level + 1)
+    for one, name in zip(items[:MOST_ROWS], names, strict=False):
+        blocks += _blocks(one, _titled(title, name), level + 1)
     return blocks + _rest(len(items))
+
+
+def _name(item: Mapping[str, Any], number: int, flat: Sequence[str]) -> str:
+    """An entry's name: its first texts, such as `race, FMR`, else a value, else its number."""
+    texts = [one_line(item[key]) for key in flat if isinstance(item.get(key), str)]
+    if any(texts):
+        return ", ".join(text for text in texts[:3] if text)
+    if flat and _plain(item.get(flat[0])):
+        return f"{words(flat[0])} {_cell(item[flat[0]], flat[0], item)}"
+    return str(number)
 
 
 def _limited(
@@ -151,30 +170,52 @@ def _rest(number: int) -> list[Block]:
 
 
 def _rate_row(name: str, found: Rate, value: Mapping[str, Any]) -> tuple[str, ...]:
-    beside = [
-        f"{words(key)} {_cell(one, key)}" for key, one in value.items() if key not in _RATE_KEYS
-    ]
-    name = f"{name} ({'; '.join(beside)})" if beside else name
+    beside = _beside(value)
+    name = f"{name} ({beside})" if beside else name
     return (name, share(found.value), count_of(found), interval(found))
 
 
-def _alike(values: Sequence[Any]) -> bool:
-    """Whether these are two or more groups of equal make, with plain values or rates."""
-    return (
-        len(values) > 1
-        and all(isinstance(one, Mapping) and one for one in values)
-        and len({tuple(one) for one in values}) == 1
-        and all(as_rate(cell) or _plain(cell) for one in values for cell in one.values())
+def _beside(value: Mapping[str, Any]) -> str:
+    """What a rate holds besides its own figures."""
+    return "; ".join(
+        f"{words(key)} {_cell(one, key, {'rate': value})}"
+        for key, one in value.items()
+        if key not in _RATE_KEYS
     )
 
 
-def _cell(value: Any, key: str) -> str:
+def _alike(values: Sequence[Any]) -> bool:
+    """Whether these are two or more groups that share some entry."""
+    return (
+        len(values) > 1
+        and all(isinstance(one, Mapping) and one and as_rate(one) is None for one in values)
+        and bool(set.intersection(*(set(one) for one in values)))
+        and "group" not in {key for one in values for key in one}
+    )
+
+
+def _flat(value: Any) -> bool:
+    """Whether it fits into a cell."""
+    return as_rate(value) is not None or _plain(value)
+
+
+def _cell(value: Any, key: str, beside: Mapping[str, Any]) -> str:
+    """A value in a cell; `beside` is the table it stands in, which tells intervals of rates."""
     found = as_rate(value)
     if found is not None:
-        return f"{share(found.value)} ({count_of(found)}; {interval(found)})"
+        more = _beside(value)
+        lines = [
+            share(found.value),
+            f"{count_of(found)}; {interval(found)}",
+            *([more] if more else []),
+        ]
+        return "\n".join(lines)
     if isinstance(value, list | tuple):
-        is_range = len(value) == 2 and key.startswith(("interval", "quartiles"))
-        return (" to " if is_range else "; ").join(_scalar(one) for one in value) or "none"
+        is_range = len(value) == 2 and all(map(_number, value)) and _RANGES.search(key) is not None
+        if not is_range:
+            return "; ".join(_scalar(one) for one in value) or "none"
+        of_rates = max(value) <= 1 and any(as_rate(one) for one in beside.values())
+        return " to ".join((share if of_rates else _scalar)(one) for one in value)
     return _scalar(value)
 
 
@@ -205,7 +246,7 @@ def _plain(value: Any) -> bool:
 
 
 def _titled(title: str, name: str) -> str:
-    return f"{title}: {name}" if title else name
+    return f"{title}, {name}" if title else name[:1].upper() + name[1:]
 
 
 def _joined(name: str, inner: str) -> str:

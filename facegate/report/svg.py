@@ -155,16 +155,36 @@ class Chart:
         x_range: tuple[float, float],
         y_range: tuple[float, float],
         label: str,
+        kind: str,
     ) -> None:
         """Mark a measured point, with its intervals as strokes."""
         cx, cy = self._px(x), self._py(y)
         left, right = (self._px(value) for value in x_range)
         bottom, top = (self._py(value) for value in y_range)
-        self._parts.append(f'<path class="line tau" d="M{left} {cy}H{right}M{cx} {bottom}V{top}"/>')
-        self._parts.append(f'<circle class="dot" cx="{cx}" cy="{cy}" r="4.5"/>')
+        self._parts.append(
+            f'<path class="line bar {kind}" d="M{left} {cy}H{right}M{cx} {bottom}V{top}"/>'
+        )
+        self._parts.append(f'<circle class="dot {kind}" cx="{cx}" cy="{cy}" r="4.5"/>')
+        if not label:
+            return
         far = self.x.share(x) > 0.55
         below = float(cy) + 20 if float(cy) < HEIGHT - _BOTTOM - 30 else float(cy) - 12
         self._text(float(cx) + (-9 if far else 9), below, label, "tau", "end" if far else "start")
+
+    def legend(self, entries: Sequence[tuple[str, str]], corner: str) -> None:
+        """Name curves in a corner that they leave empty.
+
+        Args:
+            entries: (class, words).
+            corner: `bottom left`, `bottom right` or `top right`.
+        """
+        widest = max(len(words) for _, words in entries) * 7.6 + 34
+        x = _LEFT + 10.0 if corner.endswith("left") else WIDTH - _RIGHT - widest
+        y = _TOP + 16 if corner.startswith("top") else HEIGHT - _BOTTOM - 17 * len(entries) + 4
+        for number, (kind, words) in enumerate(entries):
+            line_y = y + 17 * number
+            self._parts.append(f'<path class="line {escape(kind)}" d="M{x:.1f} {line_y - 4}h26"/>')
+            self._text(x + 32, line_y, words, kind, "start")
 
     def label(self, x: float, y: float, text: str, kind: str, anchor: str = "start") -> None:
         """Write words at a place given in data units."""

@@ -142,22 +142,28 @@ def _how(measured: Rate) -> str:
     return f"({share(measured.value)}; 95 % interval {interval(measured)})"
 
 
-def limits(measured: Measured) -> tuple[str, ...]:
-    """What the sample cannot support, in plain sentences."""
+def limits(measured: Measured, seen_once: Rate | None = None) -> tuple[str, ...]:
+    """What the sample cannot support, in plain sentences.
+
+    Args:
+        measured: the pairs.
+        seen_once: FMR of a list of people seen once, which then stands for the smaller sample.
+    """
     result = measured.result
-    most = result.fmr.high
+    fmr = seen_once or result.fmr
+    most = fmr.high
     said = []
-    if result.fmr.errors == 0:
+    if fmr.errors == 0:
         said.append(
             f"That fewer than {share(most)} of strangers ({one_in(most)}) are taken for somebody: "
-            f"{counted(result.non_mated, 'pair')} without an error leave that much open."
+            f"{counted(fmr.trials, 'pair')} without an error leave that much open."
         )
     else:
         said.append(
-            f"The false match rate more closely than {interval(result.fmr)}, "
-            f"from {counted(result.fmr.errors, 'error')}."
+            f"The false match rate more closely than {interval(fmr)}, "
+            f"from {counted(fmr.errors, 'error')}."
         )
-    wanted = next((fmr for fmr in FMR_TARGETS if fmr < most), None)
+    wanted = next((small for small in FMR_TARGETS if small < 3 / max(1, fmr.trials)), None)
     if wanted is not None:
         said.append(
             f"A false match rate of {target(wanted)} or less: that takes about "
