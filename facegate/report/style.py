@@ -8,9 +8,11 @@ differ in their strokes too, for black and white print.
 CSS = """
 :root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--ink:#17202b;--soft:#55616f;
 --rule:#d8dee6;
---grid:#e6eaf0;--mated:#0072b2;--non:#c44e00;--accent:#0f4c81;--second:#9c3473;--note:#fff6e0;--note-rule:#d9a400}
+--grid:#e6eaf0;--mated:#0072b2;--non:#c44e00;--accent:#0f4c81;--second:#9c3473;--note:#fff6e0;
+--note-rule:#d9a400}
 @media screen and (prefers-color-scheme:dark){:root{--page:#0f141a;--card:#171e27;--ink:#e8edf3;
---soft:#a3afbd;--rule:#2f3946;--grid:#273140;--mated:#56b4e9;--non:#f0a04b;--accent:#8cc4f2;--second:#eba6cf;
+--soft:#a3afbd;--rule:#2f3946;--grid:#273140;--mated:#56b4e9;--non:#f0a04b;--accent:#8cc4f2;
+--second:#eba6cf;
 --note:#2a2413;--note-rule:#b98b00}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;scroll-behavior:smooth}
@@ -115,7 +117,8 @@ table{font-size:.9rem}th,td{padding-right:.65rem}
 @media print{:root{color-scheme:light;--page:#fff;--rule:#bbb;--note:#fff}body{font-size:10.5pt}
 main,header,footer,nav{max-width:none;padding:0}header{padding-top:0}nav{display:none}
 section{border:0;border-top:1px solid var(--rule);border-radius:0;padding:.9rem 0 0}
-h2,h3,caption,.lead,thead{break-after:avoid}.scroll{break-inside:avoid}.count{font-size:14pt}tr,.pair,figure,.statements li{break-inside:avoid}
+h2,h3,caption,.lead,thead{break-after:avoid}.scroll{break-inside:avoid}.count{font-size:14pt}
+tr,.pair,figure,.statements li{break-inside:avoid}
 thead{display:table-header-group}.scroll{overflow:visible}
 .figures{grid-template-columns:1fr 1fr}.pairs{grid-template-columns:repeat(3,1fr)}
 .statements{grid-template-columns:repeat(auto-fit,minmax(11rem,1fr))}

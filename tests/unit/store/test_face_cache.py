@@ -86,9 +86,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_again_next_time(tmp_path: 
     assert cache.find(path) is None
 
 
-def test_batches_are_written_by_themselves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_batches_are_written_by_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(face_cache, "FLUSH_EVERY", 2)
     paths = [picture(tmp_path / f"{i}.png", 1, i) for i in range(3)]
     cache = SqliteFaceCache(tmp_path / "cache", CHAIN)
