@@ -123,8 +123,7 @@ class FaceGate:
         return FaceReader(self.detector, self.embedder)
 
     def face_cache(self, folder: Path) -> SqliteFaceCache:
-        """What these networks, settings and this version read from pictures, kept in a folder."""
-        from facegate import __version__
+        """What these networks, with these settings, read from pictures, kept in a folder."""
         from facegate.services.reading import READING_REVISION
         from facegate.store.face_cache import SqliteFaceCache
 
@@ -133,7 +132,6 @@ class FaceGate:
             "landmarks": self.landmarks_card.sha256,
             "embedder": self.embedder_card.sha256,
             "detector_settings": asdict(self._detector_settings()),
-            "facegate": __version__,
             "reading": READING_REVISION,
         }
         return SqliteFaceCache(folder, chain)

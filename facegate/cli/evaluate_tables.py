@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -112,7 +113,7 @@ def growth_tables(report: GrowthReport) -> None:
     for row in report.rows:
         rows.add_row(
             f"{row.size:,}",
-            f"{row.fnir.mean.trials:,}",
+            f"{row.fnir.trials:,.0f}",
             _spread_cell(row.rank_1),
             *(
                 "cannot be told" if one.fnir is None else _spread_cell(one.fnir)
@@ -129,32 +130,32 @@ def growth_tables(report: GrowthReport) -> None:
 
 
 def _spread_cell(spread: SpreadRate) -> str:
-    if not spread.mean.trials:
+    """Two lines: the rate, its interval."""
+    if not spread.trials:
         return "-"
-    return (
-        f"{percent(spread.mean.value)} ({percent(spread.mean.low)} to {percent(spread.mean.high)})"
-    )
+    return f"{percent(spread.value)}\n[dim]{spread.low:.1%} to {spread.high:.1%}[/dim]"
 
 
 def groups_table(one: GroupComparison) -> None:
     """Show the groups of one division at one threshold."""
     out = console()
     rows = table(
-        one.division, "pictures", "no face", one.measure, "errors", "95 %", "95 %, people",
+        one.division, "no face", one.measure, "errors", "95 %", "95 %, people",
         title=f"{one.measure} by {one.division} at τ = {one.tau:.4f} ({one.title})",
-        right=["pictures", "no face", one.measure, "errors"],
+        right=["no face", one.measure, "errors"],
     )  # fmt: skip
     for group in one.groups:
         rate = group.errors
         rows.add_row(
             plain(group.name) + ("" if group.compared else " *"),
-            f"{group.pictures:,}",
-            f"{group.pictures - group.acquired:,}",
+            f"{group.failed.errors}/{group.failed.trials}",
             percent(rate.value) if rate.trials else "",
-            f"{rate.errors:,}/{rate.trials:,}",
+            f"{rate.errors}/{rate.trials}",
             interval_cell((rate.low, rate.high)),
             interval_cell(group.people),
         )
+    rows.add_section()
+    rows.add_row("overall", "", *rate_cells(one.overall), "")
     out.print(rows)
     spread = one.spread
     names = f"{plain(spread.worst)} over {plain(spread.best)}"
@@ -162,15 +163,16 @@ def groups_table(one: GroupComparison) -> None:
         words = ""
         if spread.people is not None:
             low, high = spread.people
-            words = f", 95 % interval over people {low:.1f} to {high:.1f}"
+            most = f"to {high:.1f}" if math.isfinite(high) else "and more"
+            words = f", 95 % interval over people {low:.1f} {most}"
         out.print(f"[bold]Worst over best: {spread.ratio:.1f}[/bold] ({names}{words})")
         if spread.reason:
             warn([f"Not to be relied on: {spread.reason}."])
     else:
         out.print(f"Worst over best cannot be told: {plain(spread.reason)}.")
-    if spread.worst and spread.at_least > 1:
-        out.print(f"The exact intervals are apart by a factor of {spread.at_least:.1f} at least.")
+    if spread.worst and spread.at_least >= 1.05:
+        out.print(f"The intervals are apart by a factor of {spread.at_least:.1f} at least.")
     elif spread.worst:
-        out.print("The exact intervals overlap: no difference is shown.")
+        out.print("The intervals overlap: no difference is shown.")
     if spread.left_out:
         out.print("[dim]* too small to be compared[/dim]")

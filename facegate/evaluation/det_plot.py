@@ -120,11 +120,16 @@ def _draw_det(axes: Axes, scan: PairScan, mated: FloatArray, tau: float) -> None
     axes.plot(*at_tau, "o", color=TAU, markersize=8, zorder=4, label=f"τ = {tau:.3f}")
     for place_of_axis in ("x", "y"):
         getattr(axes, f"set_{place_of_axis}scale")("function", functions=(ndtri, ndtr))
-    _ticks(axes, "x", 10 ** math.floor(math.log10(1 / scan.pairs)), 0.6)
-    _ticks(axes, "y", max(1e-4, 10 ** math.floor(math.log10(low_y))), max(0.4, _upper(y)))
+    _ticks(axes, "x", min(0.01, _decade(1 / scan.pairs)), 0.6)
+    _ticks(axes, "y", min(0.01, max(1e-4, _decade(low_y))), max(0.4, _upper(y)))
     axes.set(xlabel="false match rate (FMR)", ylabel="false non-match rate (FNMR)")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, loc="upper right")
+
+
+def _decade(value: float) -> float:
+    """The power of ten at or below a value."""
+    return float(10 ** math.floor(math.log10(value)))
 
 
 def _upper(values: DoubleArray) -> float:
@@ -174,7 +179,7 @@ def _draw_scores(axes: Axes, scan: PairScan, mated: FloatArray, tau: float) -> N
     axes.set(
         yscale="log",
         xlim=(steps[seen[0]] - 0.02, steps[seen[-1] + 1] + 0.02),
-        ylim=(0.5 / max(scan.pairs, len(mated)), 1.0),
+        ylim=(0.5 / max(scan.pairs, len(mated)), 3.0),
         xlabel="similarity (cosine)",
         ylabel="share of pairs, in steps of 0.02",
     )

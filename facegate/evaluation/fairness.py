@@ -6,7 +6,8 @@ another person of the same kind. Terms of ISO/IEC 19795-10.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +56,14 @@ class GroupRate:
         """Failures to acquire: pictures without a face, or that could not be read."""
         return rate(self.pictures - self.acquired, self.pictures)
 
+    @property
+    def bounds(self) -> Interval:
+        """The wider of both intervals: where errors are few, draws of people show too little."""
+        low, high = self.errors.low, self.errors.high
+        if self.people is not None:
+            low, high = min(low, self.people[0]), max(high, self.people[1])
+        return low, high
+
     def as_dict(self) -> dict[str, Any]:
         """The group as JSON has it."""
         return {
@@ -76,8 +85,8 @@ class WorstOverBest:
         ratio: of these rates; None when it cannot be told.
         people: its 95 % interval when people are drawn anew, these two groups being given. Who is
             worst and best was chosen by the same data, so the ratio is somewhat too large.
-        at_least: what the exact intervals leave for certain: the worst rate's lower bound by the
-            best rate's upper one, at least 1.
+        at_least: what the intervals leave for certain: the worst rate's lower bound by the best
+            rate's upper one (see `GroupRate.bounds`), at least 1.
         left_out: groups that are too small.
         reason: why there is no ratio, or why it is not to be relied on, in words; else empty.
     """
@@ -138,6 +147,15 @@ class GroupComparison:
         }
 
 
+def in_order(names: Iterable[str]) -> list[str]:
+    """Sort groups by name, or by the first number in it when all have one, as ages do."""
+    rising = sorted(names)
+    numbers = [re.search(r"\d+", name) for name in rising]
+    if not all(numbers):
+        return rising
+    return sorted(rising, key=lambda name: int(re.findall(r"\d+", name)[0]))
+
+
 def pairs_above(embeddings: FloatArray, tau: float) -> IntArray:
     """All pairs (m, 2) of (n, d) faces with `similarity >= tau`, first < second."""
     found: list[IntArray] = [np.zeros((0, 2), np.int64)]
@@ -174,7 +192,7 @@ def fmr_by_group(
     names = np.array(groups, dtype=object)
     random = np.random.default_rng(seed)
     rows = []
-    for name in sorted(pictures):
+    for name in in_order(pictures):
         faces = embeddings[names == name]
         n = len(faces)
         edges = pairs_above(faces, tau)
@@ -227,7 +245,7 @@ def fnmr_by_group(
     random = np.random.default_rng(seed)
     weights = [draw_faces(random, count) for _ in range(replicates)] if count else []
     rows = []
-    for name in sorted(pictures):
+    for name in in_order(pictures):
         of_group = names == name
         trials = np.bincount(people[of_group], minlength=count).astype(np.float64)
         errors = np.bincount(people[of_group & missed], minlength=count).astype(np.float64)
@@ -260,7 +278,7 @@ def worst_over_best(groups: Sequence[GroupRate]) -> WorstOverBest:
     worst = max(usable, key=lambda group: group.errors.value)
     # Of groups without any error, the largest has shown most.
     best = min(usable, key=lambda group: (group.errors.value, -group.errors.trials))
-    at_least = max(1.0, worst.errors.low / best.errors.high)
+    at_least = max(1.0, worst.bounds[0] / best.bounds[1])
     if worst.errors.errors == 0:
         words = "no group has a single error"
         return WorstOverBest(worst.name, best.name, None, None, at_least, left_out, words)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from facegate.evaluation.fairness import GroupComparison, GroupRate
+from facegate.evaluation.fairness import GroupComparison
 from facegate.evaluation.plots import BLUE, GRAY, ORANGE, TAU, new_figure, png_bytes, without_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+LOG_FROM = 30
+"""Rates that differ by more than this factor are drawn on a logarithmic axis."""
 
 
 def groups_png(
@@ -40,30 +44,31 @@ def groups_png(
             _panel(axes, one)
         for axes in line[len(row) :]:
             axes.set_visible(False)
+    figure.supxlabel(
+        "Errors / comparisons on the right. Lines: 95 % intervals, the wider of exact and over "
+        "people. Dashed: without regard to groups. Gray: too few to compare.",
+        fontsize=8,
+        color=TAU,
+    )
     return png_bytes(figure)
 
 
 def _panel(axes: Axes, one: GroupComparison) -> None:
-    groups = sorted(one.groups, key=lambda group: group.name, reverse=True)
+    groups = one.groups[::-1]  # the first one on top
     values = [group.errors.value if group.errors.trials else 0.0 for group in groups]
-    bounds = [_bounds(group) for group in groups]
-    places = list(range(len(groups)))
     # Small groups may run out of the picture with their intervals, not with their rates.
-    ends = [bounds[i][1] for i in places if groups[i].compared]
+    ends = [group.bounds[1] for group in groups if group.compared]
     most = max([*ends, *values, one.overall.value if one.overall.trials else 0.0]) or 1.0
-    axes.barh(
-        places,
-        values,
-        color=[BLUE if group.compared else GRAY for group in groups],
-        alpha=0.85,
-        height=0.62,
-    )
-    for place, (low, high) in enumerate(bounds):
-        clear = 1.0 if groups[place].compared else 0.5
-        axes.plot([low, min(high, 2 * most)], [place, place], color=TAU, alpha=clear, linewidth=1.5)
-    if one.overall.errors:
-        axes.axvline(one.overall.value, color=ORANGE, linestyle="--", linewidth=1.4)
+    shown = [value for value in [*values, *ends] if value > 0]
+    wide = bool(shown) and most > LOG_FROM * min(shown)
+    least = 10 ** math.floor(math.log10(min(shown))) if wide else 0.0
+    places = list(range(len(groups)))
+    colors = [BLUE if group.compared else GRAY for group in groups]
+    axes.barh(places, values, color=colors, alpha=0.85, height=0.62)
     for place, group in enumerate(groups):
+        low, high = max(least, group.bounds[0]), min(group.bounds[1], 2 * most)
+        clear = 1.0 if group.compared else 0.5
+        axes.plot([low, high], [place, place], color=TAU, alpha=clear, linewidth=1.5)
         axes.annotate(
             f"{group.errors.errors:,} / {group.errors.trials:,}",
             (1.0, place),
@@ -74,19 +79,18 @@ def _panel(axes: Axes, one: GroupComparison) -> None:
             fontsize=8,
             color=TAU,
         )
+    if one.overall.errors:
+        axes.axvline(one.overall.value, color=ORANGE, linestyle="--", linewidth=1.4)
     axes.set_xlabel(one.measure, fontsize=9)
     axes.set_yticks(places, [group.name for group in groups])
-    axes.set_xlim(0, 1.08 * most)
     axes.set_title(f"{one.division}: {one.measure} at τ = {one.tau:.3f} ({one.title})", fontsize=10)
-    axes.ticklabel_format(axis="x", style="sci", scilimits=(-2, 3))
+    if wide:
+        axes.set_xscale("log")
+        axes.set_xlim(least, 1.5 * most)
+    else:
+        axes.set_xlim(0, 1.08 * most)
+        axes.ticklabel_format(axis="x", style="sci", scilimits=(-2, 3))
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
     without_frame(axes)
-
-
-def _bounds(group: GroupRate) -> tuple[float, float]:
-    low, high = group.errors.low, group.errors.high
-    if group.people is not None:
-        low, high = min(low, group.people[0]), max(high, group.people[1])
-    return low, high

@@ -17,10 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from facegate.domain.arrays import FloatArray
-from facegate.domain.decisions import Rate
 from facegate.errors import EvaluationError
-from facegate.evaluation.rates import rate, threshold_at_fmr
-from facegate.evaluation.verification import rate_dict
+from facegate.evaluation.rates import exact_interval, threshold_at_fmr
 
 SIZES = (10, 100, 1_000, 10_000, 40_000)
 FPIR_TARGETS = (0.01, 0.003)
@@ -62,19 +60,34 @@ class SpreadRate:
     """A rate over several random galleries of one size.
 
     Attributes:
-        mean: of the draws, with the exact interval of one draw with the mean's errors. The draws
-            share their searches, so they add no certainty about people; that is why the interval
-            counts the searches once.
+        errors, trials: means of the draws, so they need not be whole.
+        low, high: 95 % Clopper-Pearson interval of one draw with these errors. The draws share
+            their searches, so they add no certainty about people; that is why the interval counts
+            the searches once.
         low_draw, high_draw: lowest and highest rate of the draws.
     """
 
-    mean: Rate
+    errors: float
+    trials: float
+    low: float
+    high: float
     low_draw: float
     high_draw: float
 
+    @property
+    def value(self) -> float:
+        """The rate as a fraction; NaN without trials."""
+        return self.errors / self.trials if self.trials else math.nan
+
     def as_dict(self) -> dict[str, Any]:
         """The rate as JSON has it."""
-        return {**rate_dict(self.mean), "range_of_draws": [self.low_draw, self.high_draw]}
+        return {
+            "value": self.value,
+            "count": self.errors,
+            "of": self.trials,
+            "interval_95": [self.low, self.high],
+            "range_of_draws": [self.low_draw, self.high_draw],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,13 +330,13 @@ def _at_fpir(several: Sequence[Searched], target: float) -> AtFpir:
 
 
 def _spread(draws: Sequence[tuple[int, int]]) -> SpreadRate:
-    """The mean of draws of (errors, trials)."""
+    """The means of draws of (errors, trials)."""
     values = [errors / trials for errors, trials in draws if trials]
     if not values:
-        return SpreadRate(rate(0, 0), math.nan, math.nan)
-    trials = round(sum(trials for _, trials in draws) / len(draws))
-    errors = min(trials, round(sum(values) / len(values) * trials))
-    return SpreadRate(rate(errors, trials), min(values), max(values))
+        return SpreadRate(0.0, 0.0, 0.0, 1.0, math.nan, math.nan)
+    errors, trials = (float(mean) for mean in np.mean(draws, axis=0))
+    low, high = exact_interval(errors, trials)
+    return SpreadRate(errors, trials, low, high, min(values), max(values))
 
 
 def _warnings(searches: SearchSet, rows: Sequence[GallerySize]) -> tuple[str, ...]:
@@ -331,7 +344,7 @@ def _warnings(searches: SearchSet, rows: Sequence[GallerySize]) -> tuple[str, ..
     untold = {point.target: point.reason for row in rows for point in row.at_fpir if point.reason}
     warnings += [f"FNIR at FPIR {target:g}: {reason}." for target, reason in untold.items()]
     strangers = len(searches.strangers)
-    if strangers and rows[-1].fpir.mean.errors == 0:
+    if strangers and rows[-1].fpir.errors == 0:
         warnings.append(
             f"No stranger of {strangers} was let in at τ: the FPIR is below {3 / strangers:.2g} "
             "with 95 % confidence (rule of three)."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from facegate.evaluation.growth import GrowthReport, SpreadRate
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _AT_FPIR = (BLUE, PURPLE, ORANGE)
+
+CLOSE = 1.8
+"""Sizes within this factor have no room for two numbers below the axis."""
 
 
 def growth_png(report: GrowthReport, title: str, *, width_px: int = 1300) -> bytes:
@@ -57,7 +61,7 @@ def growth_png(report: GrowthReport, title: str, *, width_px: int = 1300) -> byt
         axes.set(xscale="log", xlabel="people enrolled", ylabel=name)
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
-        axes.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
+        axes.set_xticks(sizes, _labels(sizes))
         axes.minorticks_off()
         axes.set_title(f"{searches:,} searches, 95 % intervals", fontsize=10)
         axes.grid(alpha=0.3)
@@ -69,9 +73,9 @@ def growth_png(report: GrowthReport, title: str, *, width_px: int = 1300) -> byt
 def _curve(
     axes: Axes, sizes: list[float], rates: list[SpreadRate], color: str, label: str, place: int
 ) -> None:
-    values = [one.mean.value for one in rates]
-    lows = [max(0.0, value - one.mean.low) for value, one in zip(values, rates, strict=True)]
-    highs = [max(0.0, one.mean.high - value) for value, one in zip(values, rates, strict=True)]
+    values = [one.value for one in rates]
+    lows = [max(0.0, value - one.low) for value, one in zip(values, rates, strict=True)]
+    highs = [max(0.0, one.high - value) for value, one in zip(values, rates, strict=True)]
     shifted = [size * 1.06**place for size in sizes]  # so that intervals do not cover each other
     axes.errorbar(
         shifted,
@@ -85,3 +89,12 @@ def _curve(
         capsize=3,
         label=label,
     )
+
+
+def _labels(sizes: list[float]) -> list[str]:
+    """Sizes as text; where two are close together only the larger is written."""
+    following = [*sizes[1:], math.inf]
+    return [
+        f"{size:,.0f}" if larger > CLOSE * size else ""
+        for size, larger in zip(sizes, following, strict=True)
+    ]

@@ -127,7 +127,7 @@ def non_mated_report(
     failed: Mapping[str, int],
     targets: Sequence[float] = FMR_TARGETS,
     replicates: int = REPLICATES,
-    show: int = 20,
+    show: int = 100,
 ) -> NonMatedReport:
     """Judge a scan.
 
@@ -189,7 +189,7 @@ def non_mated_report(
             for i, (a, b) in enumerate(scan.top_faces[:show].tolist())
         ),
         replicates=replicates,
-        warnings=_warnings(scan, failed),
+        warnings=_warnings(scan, failed, mated),
     )
 
 
@@ -201,14 +201,14 @@ def _reason(count: int, pairs: int) -> str:
             f"None of {pairs:,} non-mated pairs is above τ: the FMR is below {3 / pairs:.1e} "
             "with 95 % confidence (rule of three), if pairs were independent; they share faces."
         )
-    pairs_are = "pair is" if count == 1 else "pairs are"
+    is_above = "is" if count == 1 else "are"
     return (
-        f"Only {count} of {pairs:,} non-mated {pairs_are} above τ; fewer than {MIN_ERRORS} "
+        f"Only {count} of {pairs:,} non-mated pairs {is_above} above τ; fewer than {MIN_ERRORS} "
         "do not carry a rate."
     )
 
 
-def _warnings(scan: PairScan, failed: Mapping[str, int]) -> tuple[str, ...]:
+def _warnings(scan: PairScan, failed: Mapping[str, int], mated: FloatArray) -> tuple[str, ...]:
     lost = sum(failed.values())
     warnings = [
         f"The {scan.pairs:,} non-mated pairs come from {scan.faces:,} faces and share them, so "
@@ -217,6 +217,12 @@ def _warnings(scan: PairScan, failed: Mapping[str, int]) -> tuple[str, ...]:
     if lost:
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(failed.items()))
         warnings.append(f"{lost} pictures of the list were left out ({reasons}).")
+    suspects = scan.above(float(np.median(mated)))
+    if suspects:
+        warnings.append(
+            f"{suspects:,} non-mated pairs are more alike than half of the mated ones: look "
+            "whether they show one person (--most-alike). If so, the rates are too high."
+        )
     return tuple(warnings)
 
 

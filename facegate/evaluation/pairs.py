@@ -12,7 +12,7 @@ import numpy as np
 
 from facegate.errors import InputError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm")
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,14 +29,19 @@ def rate(errors: int, trials: int, confidence: float = 0.95) -> Rate:
     """
     if not 0 <= errors <= trials:
         raise EvaluationError(f"{errors} errors in {trials} trials is not possible.")
+    return Rate(errors, trials, *exact_interval(errors, trials, confidence))
+
+
+def exact_interval(errors: float, trials: float, confidence: float = 0.95) -> tuple[float, float]:
+    """The interval of `rate`; also for means of several counts, which need not be whole."""
     if trials == 0:
-        return Rate(0, 0, 0.0, 1.0)
+        return 0.0, 1.0
     from scipy.special import betaincinv  # much lighter than scipy.stats
 
     tail = (1 - confidence) / 2
     low = 0.0 if errors == 0 else float(betaincinv(errors, trials - errors + 1, tail))
     high = 1.0 if errors == trials else float(betaincinv(errors + 1, trials - errors, 1 - tail))
-    return Rate(errors, trials, low, high)
+    return low, high
 
 
 def fmr_at(non_mated: FloatArray, threshold: float) -> Rate:

@@ -11,6 +11,7 @@ from facegate.evaluation.fairness import (
     GroupRate,
     fmr_by_group,
     fnmr_by_group,
+    in_order,
     pairs_above,
     worst_over_best,
 )
@@ -29,6 +30,13 @@ def group(name: str, errors: int, trials: int, compared: bool = True) -> GroupRa
     random = np.random.default_rng(len(name) + errors)
     drawn = random.poisson(errors, 200) / max(1, trials)
     return GroupRate(name, trials, trials, rate(errors, trials), None, compared, drawn)
+
+
+def test_groups_are_sorted_by_name_or_number() -> None:
+    assert in_order(["White", "Black", "East Asian"]) == ["Black", "East Asian", "White"]
+    ages = ["more than 70", "10-19", "3-9", "0-2"]
+    assert in_order(ages) == ["0-2", "3-9", "10-19", "more than 70"]
+    assert in_order([*ages, "(none)"])[0] == "(none)"
 
 
 def test_pairs_above_equal_plain_loops(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,6 +128,7 @@ def test_bar_charts_are_pictures_also_of_nothing() -> None:
     for groups in (
         (group("a", 40, 1000), group("b", 2, 30, compared=False)),
         (group("a", 0, 0, compared=False),),
+        (group("a", 400, 1000), group("b", 1, 10_000), group("c", 0, 500)),
     ):
         one = GroupComparison(
             "race", "FMR", 0.4, "τ in force", rate(1, 100), groups, worst_over_best(groups)

@@ -60,9 +60,9 @@ def test_everybody_enrolled_equals_plain_loops(seed: int) -> None:
     row = measure_growth(given, tau=0.6, sizes=()).rows[-1]
     first, missed, alarms = plain_search(given, given.distractors, 0.6)
     assert (row.size, row.draws) == (38, 1)
-    assert (row.rank_1.mean.errors, row.rank_1.mean.trials) == (first, 15)
-    assert (row.fnir.mean.errors, row.fnir.mean.trials) == (missed, 15)
-    assert (row.fpir.mean.errors, row.fpir.mean.trials) == (alarms, 40)
+    assert (row.rank_1.errors, row.rank_1.trials) == (first, 15)
+    assert (row.fnir.errors, row.fnir.trials) == (missed, 15)
+    assert (row.fpir.errors, row.fpir.trials) == (alarms, 40)
 
 
 def test_smaller_galleries_equal_plain_loops() -> None:
@@ -92,10 +92,10 @@ def test_strangers_meet_more_people_in_larger_galleries() -> None:
     rows = measure_growth(searches(distractors=300), tau=0.6, sizes=(10, 50, 200)).rows
     assert [row.size for row in rows] == [10, 50, 200, 308]
     assert [row.draws for row in rows] == [5, 5, 5, 1]
-    fpir = [row.fpir.mean.value for row in rows]
+    fpir = [row.fpir.value for row in rows]
     assert fpir == sorted(fpir) and fpir[-1] > fpir[0]
     for row in rows:
-        assert row.fpir.low_draw - 0.02 <= row.fpir.mean.value <= row.fpir.high_draw + 0.02
+        assert row.fpir.low_draw - 0.02 <= row.fpir.value <= row.fpir.high_draw + 0.02
 
 
 def test_a_wanted_rate_of_strangers_is_kept_or_cannot_be_told() -> None:
@@ -107,7 +107,7 @@ def test_a_wanted_rate_of_strangers_is_kept_or_cannot_be_told() -> None:
     best = np.where(given.strangers_usable, (given.strangers @ everybody.T).max(axis=1), -np.inf)
     assert np.mean(best >= np.float32(told.tau)) <= 0.1
     assert np.mean(best >= np.float32(told.tau) - 1e-5) > 0.1
-    assert told.fnir.mean.errors == plain_search(given, given.distractors, told.tau)[1]
+    assert told.fnir.errors == plain_search(given, given.distractors, told.tau)[1]
     assert untold.fnir is None
     assert "cannot be told from 40 searches" in untold.reason and "334" in untold.reason
     assert any("cannot be told" in words for words in report.warnings)

@@ -162,6 +162,8 @@ def test_a_report_marks_what_few_pairs_support() -> None:
     assert [point["supported"] for point in shown["points"]] == [True, False, False, False]
     assert any("share" in words for words in shown["warnings"])
     assert any("2 no_face" in words for words in shown["warnings"])
+    suspects = sum(score >= np.median(mated) for score in scan.top)
+    assert any(f"{suspects} non-mated pairs are more" in words for words in shown["warnings"])
 
 
 def test_no_mated_pair_is_no_true_match_rate() -> None:
@@ -212,4 +214,6 @@ def test_det_plot_is_a_picture_also_without_any_error() -> None:
     mated = np.random.default_rng(1).uniform(0, 1, 70).astype(np.float32)
     for same, tau in ((mated, 0.5), (mated + 2, 1.5), (mated, -1.0)):
         assert det_png(scan, np.minimum(same, 1), tau, "a title").startswith(b"\x89PNG")
+    one_pair = scan_pairs(faces(2))
+    assert det_png(one_pair, mated[:1], 0.5, "a title").startswith(b"\x89PNG")
     assert BINS % 20 == 0, "the plot joins bins by twenty"
