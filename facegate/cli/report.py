@@ -43,6 +43,10 @@ def report(
             help="What `facegate eval … --json` printed, to show as well (may be repeated).",
         ),
     ] = None,
+    plots: Annotated[
+        list[Path] | None,
+        typer.Option("--add-plot", help="PNG or SVG to show as well (may be repeated)."),
+    ] = None,
     title: Annotated[str, typer.Option("--title", help="Of the report.")] = "",
     pictures: Annotated[
         bool,
@@ -60,7 +64,7 @@ def report(
     """Measure one-to-one error rates and write them as one HTML file, with curves and examples."""
     from facegate import __version__
     from facegate.bootstrap import start
-    from facegate.cli.report_parts import added_section, gather
+    from facegate.cli.report_parts import added_section, gather, plots_section
     from facegate.errors import InputError
     from facegate.report.html import render
     from facegate.report.page import verification_page
@@ -70,6 +74,8 @@ def report(
     if output.is_dir():
         raise InputError(f"{output} is a folder; --output names the file to write.")
     added = tuple((file.name, added_section(file)) for file in json_results or ())
+    if plots:
+        added += ((", ".join(file.name for file in plots), plots_section(plots)),)
     gate = start()
     evidence = gather(
         gate,

@@ -93,7 +93,18 @@ def added_section(file: Path) -> Section:
         raise InputError(
             f"{file} is not JSON ({error}).", hint="Write it with `facegate eval … --json > FILE`."
         ) from error
-    return results_section(value, f"Results from {file.name}")
+    return results_section(value, file.name)
+
+
+def plots_section(files: list[Path]) -> Section:
+    """Read plots. Raises InputError."""
+    from facegate.errors import InputError
+    from facegate.report.plots import plots_section
+
+    try:
+        return plots_section([(file.name, file.read_bytes()) for file in files])
+    except OSError as error:
+        raise InputError(f"{error.filename} cannot be read ({error.strerror}).") from error
 
 
 def _measured(

@@ -10,11 +10,11 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from facegate.domain.decisions import Rate
 from facegate.report.content import Block, Facts, Note, Prose, Section, Table
-from facegate.report.words import UNKNOWN, count, count_of, interval, one_line, share, target
+from facegate.report.words import UNKNOWN, count, one_line, share, target
 
 MOST_ROWS = 1000
 MOST_COLUMNS = 12
@@ -26,8 +26,41 @@ _RATE_KEYS = {"value", "count", "of", "interval_95", "errors", "trials", "low", 
 _ABBREVIATIONS = frozenset(
     ["apcer", "auc", "bpcer", "eer", "f1", "fmr", "fnir", "fnmr", "fpir", "fta", "tau", "tmr"]
 )
+_KINDS = (
+    ("rank_1", "Identification"),
+    ("comparisons", "Groups of people"),
+    ("tmr_at_fmr", "Verification"),
+    ("stages", "Speed"),
+)
+"""Keys that tell what a document is about."""
+
 _RANGES = re.compile(r"interval|quartiles|range")
 _RATE_COLUMNS = ("rate", "value", "count", "95 % interval")
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRate:
+    """A rate as a document has it; counts that are means of several draws need not be whole."""
+
+    errors: float
+    trials: float
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float:
+        """The rate as a fraction; NaN when there were no trials."""
+        return self.errors / self.trials if self.trials else math.nan
+
+    @property
+    def counts(self) -> str:
+        """`170 of 2,994`, or `0.4 of 26`."""
+        return f"{_amount(self.errors) if self.errors else 'none'} of {_amount(self.trials)}"
+
+    @property
+    def interval(self) -> str:
+        """`4.88 % to 6.57 %`."""
+        return f"{share(self.low)} to {share(self.high)}"
 
 
 def results_section(value: Any, title: str) -> Section:
@@ -35,15 +68,19 @@ def results_section(value: Any, title: str) -> Section:
 
     Args:
         value: as `json.loads` gives it.
-        title: of the section, unless the document has a text under `title`.
+        title: of the section, with the kind of result before it where it is known; unless the
+            document has a text under `title`.
     """
     if isinstance(value, Mapping) and isinstance(value.get("title"), str):
         title = one_line(value["title"]) or title
         value = {key: one for key, one in value.items() if key != "title"}
+    elif isinstance(value, Mapping):
+        kind = next((words for key, words in _KINDS if key in value), "Results")
+        title = f"{kind} ({title})"
     return Section(title, "", tuple(_blocks(value, "", 0)))
 
 
-def as_rate(value: Any) -> Rate | None:
+def as_rate(value: Any) -> ShownRate | None:
     """Read a rate in either of its two forms; None when it is something else.
 
     The forms are `{count, of, interval_95: [low, high]}` and `{errors, trials, low, high}`; what
@@ -55,19 +92,19 @@ def as_rate(value: Any) -> Rate | None:
     ends = value.get("interval_95", [value.get("low"), value.get("high")])
     if not (isinstance(ends, list | tuple) and len(ends) == 2):
         return None
-    if not (_whole(errors) and _whole(trials) and all(map(_number, ends))):
+    if not (_number(errors) and _number(trials) and all(map(_number, ends))):
         return None
     if not 0 <= errors <= trials:
         return None
-    return Rate(errors, trials, float(ends[0]), float(ends[1]))
+    return ShownRate(errors, trials, float(ends[0]), float(ends[1]))
 
 
 def words(key: object) -> str:
     """A key as a heading: `fnir_at_tau` is `FNIR at τ`, and `1e-03` is `0.1 %`."""
-    text = str(key)
+    text = str(key).replace("interval_95", "95_%_interval")
     if re.fullmatch(r"[1-9](\.\d+)?e-\d{1,2}", text):
         return target(float(text))
-    if not re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", text):
+    if not re.fullmatch(r"[a-z0-9]+(_[a-z0-9%]+)*", text):
         return text
     parts = (part.upper() if part in _ABBREVIATIONS else part for part in text.split("_"))
     return " ".join("τ" if part == "TAU" else part for part in parts)
@@ -131,7 +168,7 @@ def _from_list(items: Sequence[Any], title: str, level: int) -> list[Block]:
         numeric = frozenset(
             place
             for place, key in enumerate(flat)
-            if place and all(as_rate(one.get(key)) or _number(one.get(key)) for one in items)
+            if place and _numeric([one[key] for one in items if one.get(key) is not None])
         )
         blocks += _limited([words(key) for key in flat], rows, numeric, title)
     deeper = [{key: value for key, value in one.items() if key not in flat} for one in items]
@@ -169,10 +206,10 @@ def _rest(number: int) -> list[Block]:
     return [Prose(f"… and {count(number - MOST_ROWS)} more.")] if number > MOST_ROWS else []
 
 
-def _rate_row(name: str, found: Rate, value: Mapping[str, Any]) -> tuple[str, ...]:
+def _rate_row(name: str, found: ShownRate, value: Mapping[str, Any]) -> tuple[str, ...]:
     beside = _beside(value)
     name = f"{name} ({beside})" if beside else name
-    return (name, share(found.value), count_of(found), interval(found))
+    return (name, share(found.value), found.counts, found.interval)
 
 
 def _beside(value: Mapping[str, Any]) -> str:
@@ -206,7 +243,7 @@ def _cell(value: Any, key: str, beside: Mapping[str, Any]) -> str:
         more = _beside(value)
         lines = [
             share(found.value),
-            f"{count_of(found)}; {interval(found)}",
+            f"{found.counts}; {found.interval}",
             *([more] if more else []),
         ]
         return "\n".join(lines)
@@ -245,6 +282,10 @@ def _plain(value: Any) -> bool:
     return not isinstance(value, Mapping)
 
 
+def _numeric(values: Sequence[Any]) -> bool:
+    return bool(values) and all(as_rate(one) or _number(one) for one in values)
+
+
 def _titled(title: str, name: str) -> str:
     return f"{title}, {name}" if title else name[:1].upper() + name[1:]
 
@@ -253,8 +294,8 @@ def _joined(name: str, inner: str) -> str:
     return f"{name} {inner}" if name.endswith(("FMR", "FPIR", "at")) else f"{name}: {inner}"
 
 
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _amount(number: float) -> str:
+    return f"{number:,.0f}" if float(number).is_integer() else f"{number:,.1f}"
 
 
 def _number(value: Any) -> bool:

@@ -9,11 +9,13 @@ import pytest
 from pages import check_page
 
 from facegate.domain.decisions import Outcome
+from facegate.errors import InputError
 from facegate.evaluation.identification import SearchResult, identification_report
 from facegate.evaluation.rates import rate
 from facegate.evaluation.verification import rate_dict, verification_report
 from facegate.report.content import Report
 from facegate.report.html import render
+from facegate.report.plots import plots_section
 from facegate.report.results import MOST_ROWS, as_rate, results_section, words
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
@@ -66,6 +68,8 @@ def test_lists_of_groups_keep_what_does_not_fit_a_row() -> None:
         {"size": 80, "fnir": {**rate_dict(rate(2, 90)), "range_of_draws": [0.0, 0.05]}, "at": []},
     ]
     page = shown({"galleries": rows})
+    mean = {"count": 0.4, "of": 26.0, "interval_95": [0.0, 0.16]}
+    assert "1.54 % 0.4 of 26 0.00 % to 16.00 %" in shown({"fnir": mean})
     assert "10 3.85 % 1 of 26" in page
     assert "range of draws 0.00 % to 5.00 %" in page
     assert "size 10" in page
@@ -77,6 +81,7 @@ def test_lists_of_groups_keep_what_does_not_fit_a_row() -> None:
     [
         ({"errors": 1, "trials": 4, "low": 0.01, "high": 0.8}, (1, 4)),
         ({"value": 0.25, "count": 1, "of": 4, "interval_95": [0.01, 0.8]}, (1, 4)),
+        ({"value": 0.1, "count": 0.4, "of": 26.0, "interval_95": [0.0, 0.2]}, (0.4, 26)),
         ({"errors": 5, "trials": 4, "low": 0.0, "high": 1.0}, None),
         ({"errors": -1, "trials": 4, "low": 0.0, "high": 1.0}, None),
         ({"errors": True, "trials": 4, "low": 0.0, "high": 1.0}, None),
@@ -87,7 +92,7 @@ def test_lists_of_groups_keep_what_does_not_fit_a_row() -> None:
         (7, None),
     ],
 )
-def test_rates_are_known_by_their_figures(value: Any, count: tuple[int, int] | None) -> None:
+def test_rates_are_known_by_their_figures(value: Any, count: tuple[float, float] | None) -> None:
     found = as_rate(value)
     assert (found and (found.errors, found.trials)) == count
 
@@ -119,7 +124,35 @@ def test_what_is_cut_is_said() -> None:
     assert "… and 25 more." in page
 
 
+def test_sections_say_what_they_are() -> None:
+    assert results_section({"rank_1": None}, "a.json").title == "Identification (a.json)"
+    assert results_section({"title": "By <age>"}, "a.json").title == "By <age>"
+    assert results_section({"x": 1}, "a.json").title == "Results (a.json)"
+
+
+@pytest.mark.parametrize(
+    ("data", "media_type"),
+    [
+        (b"\x89PNG\r\n\x1a\n...", "image/png"),
+        (b"\xff\xd8\xff...", "image/jpeg"),
+        (b'<?xml version="1.0"?>\n<svg><script>alert(1)</script></svg>', "image/svg+xml"),
+    ],
+)
+def test_plots_are_told_by_their_bytes_and_shown_as_images(data: bytes, media_type: str) -> None:
+    section = plots_section([("a<b>.png", data)])
+    page = check_page(render(Report("t", "", NOW, "", "", sections=(section,))))
+    (image,) = (attrs for tag, attrs in page.tags if tag == "img")
+    assert str(image["src"]).startswith(f"data:{media_type};base64,")
+
+
+def test_what_is_no_plot_is_refused() -> None:
+    for data in (b"", b"<html><svg>", b"MZ", b"<?xml ?><html>"):
+        with pytest.raises(InputError):
+            plots_section([("a.png", data)])
+
+
 def test_keys_become_words() -> None:
     assert words("fnir_at_tau") == "FNIR at τ"
+    assert words("interval_95_people") == "95 % interval people"
     assert words("1e-04") == "0.01\u00a0%"
     assert words("East Asian") == "East Asian"
