@@ -239,7 +239,9 @@ def identification(
     for group, counts in report.outcomes.items():
         words = ", ".join(f"{count} {word.replace('_', ' ')}" for word, count in counts.items())
         out.print(f"{group}: {words}")
-    if growth is not None:
+    if growth is None:
+        warn(["Nobody could be enrolled, so there is no gallery to grow."])
+    else:
         growth_tables(growth)
     if extra is not None and extra.refused:
         words = ", ".join(

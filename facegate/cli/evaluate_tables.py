@@ -157,6 +157,8 @@ def groups_table(one: GroupComparison) -> None:
     rows.add_section()
     rows.add_row("overall", "", *rate_cells(one.overall), "")
     out.print(rows)
+    if len(one.groups) < 2:
+        return
     spread = one.spread
     names = f"{plain(spread.worst)} over {plain(spread.best)}"
     if spread.ratio is not None:
