@@ -193,6 +193,8 @@ def det(curves: Sequence[Curve], missed: Rate, tau: float) -> Figure:
         "Each point is a threshold; nearer to the lower left is better. The ring is τ, its strokes "
         "are the 95 % intervals." + _at_edge(curves)
     )
+    if all(curve.fnmr[0] <= 0 for curve in curves):
+        caption += " The two kinds do not overlap in this sample, so there is no curve to see."
     return Figure("DET: one error against the other", chart.drawing(), caption)
 
 
