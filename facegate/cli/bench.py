@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from facegate.cli.machine import processor_name
 from facegate.cli.output import JsonOption, ModelOption, console, plain, print_json, remark, table
 
 if TYPE_CHECKING:
@@ -45,7 +46,11 @@ def bench(
     with tempfile.TemporaryDirectory(prefix="facegate-bench-") as folder:
         groups = _cases(gate, peer_detectors or [], peer_embedders or [], Path(folder))
         results = {title: time_in_turns(cases, rounds) for title, cases in groups.items()}
-    machine = {"processor": _processor(), "threads": threads, "python": platform.python_version()}
+    machine = {
+        "processor": processor_name(),
+        "threads": threads,
+        "python": platform.python_version(),
+    }
     if as_json:
         rows: dict[str, Any] = {
             title: {name: timing.as_dict() for name, timing in timings.items()}
@@ -165,13 +170,3 @@ def _search(gate: FaceGate, count: int, folder: Path) -> Callable[[], object]:
         return gallery.search(vectors[count:], model_id)
 
     return run
-
-
-def _processor() -> str:
-    """The processor's name, as far as the system tells."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

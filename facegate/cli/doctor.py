@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from facegate.cli.machine import library_versions
 from facegate.cli.output import EXIT_NO, JsonOption, console, percent, plain, print_json, table
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ WORRYING_FPIR = 0.01
 """A door that lets in one stranger in a hundred needs a guard beside it."""
 
 LOW_DISK_BYTES = 200 * 1024 * 1024
-_LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime", "faiss-cpu", "sqlalchemy")
 
 
 def doctor(as_json: JsonOption = False) -> None:
@@ -58,17 +58,10 @@ def doctor(as_json: JsonOption = False) -> None:
 
 
 def _program() -> Result:
-    from importlib.metadata import PackageNotFoundError, version
-
     from facegate import __version__
     from facegate.services.health import Health
 
-    found = []
-    for library in _LIBRARIES:
-        try:
-            found.append(f"{library} {version(library)}")
-        except PackageNotFoundError:
-            found.append(f"{library} in another build")
+    found = [f"{library} {version}" for library, version in library_versions().items()]
     seen = f"facegate {__version__}, Python {platform.python_version()}, {sys.platform}"
     return Health.OK, f"{seen}; {', '.join(found)}", ""
 

@@ -40,6 +40,33 @@ class EncodedPictures:
     failed: dict[Path, str]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ComparedPairs:
+    """The pairs of a list that could be compared.
+
+    Attributes:
+        pairs: n of them, in the list's order.
+        similarities: (n,) float32.
+        mated: (n,) bool.
+        folds: (n,) int64, from 0.
+    """
+
+    pairs: tuple[ComparisonPair, ...]
+    similarities: FloatArray
+    mated: np.ndarray
+    folds: np.ndarray
+
+    @property
+    def mated_similarities(self) -> FloatArray:
+        """(k,) of pairs of one person."""
+        return self.similarities[self.mated]
+
+    @property
+    def non_mated_similarities(self) -> FloatArray:
+        """(n - k,) of pairs of two people."""
+        return self.similarities[~self.mated]
+
+
 def encode_pictures(
     reader: FaceReader,
     paths: Iterable[Path],
@@ -85,8 +112,8 @@ def tune_on_pairs(
     clock: Clock,
 ) -> tuple[Threshold, FloatArray, FloatArray]:
     """Choose τ from a list of pairs; also gives both kinds of similarities."""
-    similarities, mated, _ = _compared(encoded, pairs)
-    same, different = similarities[mated], similarities[~mated]
+    compared = compare(encoded, pairs)
+    same, different = compared.mated_similarities, compared.non_mated_similarities
     return tune_f1(same, different, model_id, data, clock()), same, different
 
 
@@ -94,18 +121,29 @@ def measure_verification(
     encoded: EncodedPictures, pairs: Sequence[ComparisonPair], tau: float, model_id: str
 ) -> tuple[VerificationReport, FloatArray, FloatArray]:
     """Judge a list of pairs; also gives the similarities of mated and of non-mated pairs."""
-    similarities, mated, folds = _compared(encoded, pairs)
-    report = verification_report(
-        similarities,
-        mated,
-        folds,
+    compared = compare(encoded, pairs)
+    report = judge(encoded, pairs, compared, tau, model_id)
+    return report, compared.mated_similarities, compared.non_mated_similarities
+
+
+def judge(
+    encoded: EncodedPictures,
+    pairs: Sequence[ComparisonPair],
+    compared: ComparedPairs,
+    tau: float,
+    model_id: str,
+) -> VerificationReport:
+    """The report on pairs that were compared, with what could not be."""
+    return verification_report(
+        compared.similarities,
+        compared.mated,
+        compared.folds,
         tau=tau,
         model_id=model_id,
-        failed_pairs=len(pairs) - len(similarities),
+        failed_pairs=len(pairs) - len(compared.pairs),
         failed_to_acquire=len(encoded.failed),
         pictures=len(encoded.failed) + len(encoded.embeddings),
     )
-    return report, similarities[mated], similarities[~mated]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,9 +273,8 @@ def pictures_of(pairs: Iterable[ComparisonPair]) -> list[Path]:
     return list(dict.fromkeys(path for pair in pairs for path in (pair.path_a, pair.path_b)))
 
 
-def _compared(
-    encoded: EncodedPictures, pairs: Sequence[ComparisonPair]
-) -> tuple[FloatArray, np.ndarray, np.ndarray]:
+def compare(encoded: EncodedPictures, pairs: Sequence[ComparisonPair]) -> ComparedPairs:
+    """Compare all pairs of which both pictures could be encoded."""
     usable = [
         pair
         for pair in pairs
@@ -247,7 +284,8 @@ def _compared(
         [encoded.embeddings[p.path_a] @ encoded.embeddings[p.path_b] for p in usable], np.float32
     )
     mated = np.array([pair.mated for pair in usable], dtype=bool)
-    return similarities, mated, np.array(list(_folds(usable)), dtype=np.int64)
+    folds = np.array(list(_folds(usable)), dtype=np.int64)
+    return ComparedPairs(tuple(usable), similarities, mated, folds)
 
 
 def _folds(pairs: Sequence[ComparisonPair], count: int = 10) -> Iterator[int]:

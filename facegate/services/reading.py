@@ -65,6 +65,19 @@ class FaceReader:
         readings = self._encode(frame_bgr, [main_face(faces, (width, height))])
         return readings[0] if readings else None
 
+    def main_crop(self, frame_bgr: ImageArray, size_px: int) -> ImageArray | None:
+        """Cut the main face out as the embedder gets it, (size_px, size_px, 3) RGB; None: no face.
+
+        For people to look at; `read_main` embeds the same cut at the network's own size.
+        """
+        faces = self._detector.detect(frame_bgr)
+        if not faces:
+            return None
+        height, width = frame_bgr.shape[:2]
+        with suppress(ShapeError):
+            return align_face(frame_bgr, main_face(faces, (width, height)).landmarks_xy, size_px)
+        return None
+
     def _encode(self, frame_bgr: ImageArray, faces: Sequence[DetectedFace]) -> list[FaceReading]:
         aligned: list[tuple[DetectedFace, ImageArray, ImageArray]] = []
         for face in faces:

@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "config": {"domain", "errors"},
     "vision": {"domain", "errors"},
     "evaluation": {"domain", "errors"},
+    "report": {"domain", "errors", "evaluation"},
     "models": {"domain", "errors", "vision"},
     "gallery": {"domain", "errors", "ports"},
     "store": {"domain", "errors", "locations"},
