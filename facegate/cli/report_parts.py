@@ -121,7 +121,7 @@ def _measured(
     from facegate.report.verification import Measured
     from facegate.services.measure import judge
 
-    threshold = gate.threshold()
+    threshold = gate.threshold_policy().for_gallery(1)
     result = judge(encoded, listed, compared, threshold.tau, gate.embedder_card.model_id)
     return Measured(
         result=result,
@@ -135,7 +135,7 @@ def _measured(
             for number, (path, reason) in enumerate(encoded.failed.items(), 1)
         },
         threshold=threshold,
-        shipped=threshold == gate.shipped_threshold,
+        shipped=threshold.method == "f1" and gate.baseline() == gate.shipped_threshold,
         pictures_name=root.resolve().name,
         pairs_name="made from the folders" if pairs is None else pairs.name,
     )
@@ -161,7 +161,8 @@ def _seen_once(
     from facegate.services.measure_scale import measure_non_mated
 
     encoded = encode_pictures(gate.reader, listed, cache, watch_encoding("people seen once"))
-    report, scan = measure_non_mated(encoded, listed, pairs_encoded, pairs, gate.threshold().tau)
+    tau = gate.threshold_policy().for_gallery(1).tau
+    report, scan = measure_non_mated(encoded, listed, pairs_encoded, pairs, tau)
     return SeenOnce(report, scan, file.name, _digest(file), root)
 
 
