@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from facegate.config import Settings, load_settings
 from facegate.domain.decisions import Threshold
 from facegate.domain.targets import ThresholdTarget
+from facegate.errors import EvaluationError
 from facegate.locations import shipped
 from facegate.models.library import ModelLibrary
 from facegate.models.registry import ModelCard, Task, choose_card, read_cards
@@ -53,6 +54,7 @@ class FaceGate:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clock = utc_now
+        self._tuned: Threshold | None = None
 
     @cached_property
     def cards(self) -> list[ModelCard]:
@@ -154,7 +156,7 @@ class FaceGate:
         chain = {
             "detector": self.detector_card.sha256,
             "landmarks": self.landmarks_card.sha256,
-            "embedder": self.embedder_card.sha256,
+            "embedder": self.embedder_card.model_id,  # weights and contract
             "detector_settings": asdict(self._detector_settings()),
             "reading": READING_REVISION,
         }
@@ -182,6 +184,8 @@ class FaceGate:
         """The F1 threshold in force: the newest tuned one, else the shipped one."""
         from facegate.services.thresholds import current_threshold
 
+        if self._tuned is not None:
+            return self._tuned
         return current_threshold(self.store, self.embedder_card.model_id, self.shipped_threshold)
 
     def threshold_policy(self, target: ThresholdTarget | None = None) -> ThresholdPolicy:
@@ -260,7 +264,17 @@ class FaceGate:
             "embedder_model": self.embedder_card.model_id,
             "keep_crops": False,
         }
-        return FaceGate(self.settings.model_copy(update=update))
+        gate = FaceGate(self.settings.model_copy(update=update))
+        gate._tuned = self.baseline()  # the new database knows of no tuning
+        return gate
+
+    def forget_indexes(self) -> None:
+        """Delete the copies of the search indexes of all networks: somebody was removed.
+
+        They are made again when they are next needed, from what is left.
+        """
+        for file in (self.settings.data_dir / "index").glob("*.index"):
+            file.unlink(missing_ok=True)
 
     def for_folders(self) -> FaceGate:
         """The gate that identifies folders.
@@ -277,7 +291,13 @@ class FaceGate:
         if not at_door or not at_door <= with_batch:
             return self
         gate = self.with_model(batch)
-        return gate if gate.threshold().is_set else self
+        if not gate.baseline().is_set:
+            return self
+        try:
+            gate.threshold_policy()
+        except EvaluationError:  # the target cannot be kept with it: it has no measured tails
+            return self
+        return gate
 
 
 def start(model: str = "", **overrides: Any) -> FaceGate:

@@ -152,6 +152,8 @@ def _strangers(gate: FaceGate) -> Result:
 
     risk = gate.stranger_risk()
     seen = f"{risk.stranger_sentence()} {risk.refusal_sentence()}"
+    if not risk.threshold.fmr.trials:
+        return Health.WARNING, seen, "Run `facegate tune`."
     if risk.fpir > WORRYING_FPIR:
         return Health.WARNING, seen, "Set a target: `facegate threshold set fpir:0.001`."
     return Health.OK, seen, ""

@@ -28,7 +28,6 @@ from facegate.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from facegate.domain.decisions import Threshold
     from facegate.evaluation.identification import IdentificationReport
     from facegate.evaluation.operating_points import NonMatedReport
 
@@ -86,13 +85,14 @@ def verification(
     from facegate.evaluation.pairs import folder_pairs, people_in, read_pairs
     from facegate.services.measure import encode_pictures, measure_verification, pictures_of
     from facegate.services.measure_scale import measure_non_mated
+    from facegate.services.thresholds import must_be_set
 
     if (non_mated is None) != (non_mated_root is None):
         raise InputError("--non-mated and --non-mated-root belong together.")
     if most_alike is not None and non_mated is None:
         raise InputError("--most-alike needs --non-mated.")
     gate = start(model)
-    _must_be_set(gate.baseline())
+    must_be_set(gate.baseline())
     listed = folder_pairs(people_in(root), folds=10) if pairs is None else read_pairs(pairs, root)
     once = (
         [] if non_mated is None or non_mated_root is None else read_list(non_mated, non_mated_root)
@@ -191,11 +191,12 @@ def identification(
     from facegate.evaluation.pairs import people_in
     from facegate.services.measure import run_identification
     from facegate.services.measure_scale import measure_scale, read_distractors
+    from facegate.services.thresholds import must_be_set
 
     people = people_in(root)
     others = _distractor_pictures(distractors, distractors_root)
     outer = start(model)
-    _must_be_set(outer.baseline())
+    must_be_set(outer.baseline())
     thresholds = outer.threshold_policy()
     kept = None if cache is None else outer.face_cache(cache)
     with tempfile.TemporaryDirectory(prefix="facegate-eval-") as folder:
@@ -220,7 +221,9 @@ def identification(
         gate.store.close()
     growth = None
     if run.enrolled:
-        growth = measure_scale(run, extra, run.report.tau, gallery_sizes or SIZES)
+        growth = measure_scale(
+            run, extra, lambda size: thresholds.for_gallery(size).tau, gallery_sizes or SIZES
+        )
         if plot is not None:
             title = f"{root.name}: up to {growth.rows[-1].size:,} people enrolled"
             write_atomically(plot, growth_png(growth, title))
@@ -280,14 +283,3 @@ def _distractor_pictures(source: Path | None, root: Path | None) -> list[Path]:
             "A list of distractors needs --distractors-root, the folder its paths start from."
         )
     return read_list(source, root)
-
-
-def _must_be_set(threshold: Threshold) -> None:
-    """Raises EvaluationError: error rates at no threshold would be those of a door that is shut."""
-    from facegate.errors import EvaluationError
-
-    if not threshold.is_set:
-        raise EvaluationError(
-            f"{threshold.model_id} has no threshold yet, so there is nothing to measure it at.",
-            hint="Run `facegate tune` for it, on other people than those measured.",
-        )

@@ -76,11 +76,13 @@ def fairness(
     from facegate.bootstrap import start
     from facegate.errors import InputError
     from facegate.evaluation.group_plot import groups_png
+    from facegate.services.thresholds import must_be_set
 
     if not 0 < max_fmr < 1:
         raise InputError("--fmr must be a fraction between 0 and 1.")
     divisions = [[name.strip() for name in group.split(",")] for group in groups or []]
     gate = start()
+    must_be_set(gate.baseline())
     kept = None if cache is None else gate.face_cache(cache)
     if labels is not None and root is not None and people is None and conditions is None:
         if not divisions:
@@ -137,7 +139,7 @@ def _non_mated(
     return measure_non_mated_fairness(
         encoded,
         table,
-        tau=gate.threshold().tau,
+        tau=gate.threshold_policy().for_gallery(1).tau,
         max_fmr=max_fmr,
         model_id=gate.embedder_card.model_id,
         min_faces=least,
@@ -165,7 +167,7 @@ def _mated(
         encoded,
         folders,
         table,
-        tau=gate.threshold().tau,
+        tau=gate.threshold_policy().for_gallery(1).tau,
         model_id=gate.embedder_card.model_id,
         min_comparisons=least,
     )

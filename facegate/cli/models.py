@@ -203,6 +203,7 @@ def remove(
                 "removes the network all the same.",
             )
     gate.library.remove(card)
+    gate.forget_indexes()
     _removed(card.model_id, templates, as_json=as_json)
 
 
@@ -250,7 +251,7 @@ def _uses(gate: FaceGate, card: ModelCard) -> list[str]:
 
 def _remark_on_use(gate: FaceGate, role: Role) -> None:
     """Say what is still missing before the chosen network can do its work."""
-    if not gate.threshold().is_set:
+    if not gate.baseline().is_set:
         remark("It has no threshold yet, so nobody matches. Run `facegate tune` for it.")
     with gate.store.snapshot() as work:
         people = sum(subject.enabled for subject in work.subjects.list())

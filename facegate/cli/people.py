@@ -126,6 +126,7 @@ def remove(
         work.subjects.remove(subject.subject_id)
         work.events.add(gate.clock(), "remove", subject.name, "")
         work.commit()
+    gate.forget_indexes()
     console().print(f"{plain(name)} is deleted.")
     print_risk(gate)
 

@@ -76,9 +76,11 @@ def reenroll(
         done.append(row)
         if as_json:
             sys.stdout.write(json_line(row.as_dict()))
+    if drop and not dry_run:
+        gate.forget_indexes()
     if not as_json:
         _print(done, gate.embedder_card.model_id, dry_run=dry_run)
-        if not gate.threshold().is_set:
+        if not gate.baseline().is_set:
             remark(f"{gate.embedder_card.name} has no threshold yet: run `facegate tune` for it.")
     lacking = {ReenrollmentStatus.PARTLY, ReenrollmentStatus.NO_CROPS}
     if any(row.status in lacking for row in done):

@@ -68,6 +68,7 @@ def report(
     from facegate.errors import InputError
     from facegate.report.html import render
     from facegate.report.page import verification_page
+    from facegate.services.thresholds import must_be_set
 
     if (non_mated is None) != (non_mated_root is None):
         raise InputError("--non-mated and --non-mated-root belong together.")
@@ -77,6 +78,7 @@ def report(
     if plots:
         added += ((", ".join(file.name for file in plots), plots_section(plots)),)
     gate = start()
+    must_be_set(gate.baseline())
     evidence = gather(
         gate,
         root,

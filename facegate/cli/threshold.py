@@ -74,7 +74,7 @@ def set_target(
     from facegate.domain.targets import BELOW_F1, ThresholdTarget
     from facegate.errors import ConfigError, EvaluationError
     from facegate.evaluation.rates import upper_limit
-    from facegate.evaluation.words import counted
+    from facegate.evaluation.words import counted, rounded_up
     from facegate.services.thresholds import stranger_risk
 
     gate = start()
@@ -89,10 +89,10 @@ def set_target(
     if not risk.threshold.supported:
         pairs = risk.threshold.fmr.trials
         fmr = upper_limit(0, pairs)
-        hint = f"They support fmr:{fmr:.1e}"
+        hint = f"They support fmr:{rounded_up(fmr)}"
         if risk.templates:
             among = counted(risk.templates, "template", "templates")
-            hint += f", or fpir:{risk.least_supported:.1e} among {among}"
+            hint += f", or fpir:{rounded_up(risk.least_supported)} among {among}"
         raise EvaluationError(
             f"{counted(pairs, 'measured pair', 'measured pairs')} cannot support the target "
             f"{wanted}. Nothing was changed.",

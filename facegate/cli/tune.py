@@ -20,6 +20,7 @@ from facegate.cli.output import (
 )
 
 if TYPE_CHECKING:
+    from facegate.bootstrap import FaceGate
     from facegate.domain.calibration import Calibration
     from facegate.domain.decisions import Threshold
     from facegate.domain.tails import ScoreTails
@@ -142,7 +143,15 @@ def tune(
             remark(f"  {two.similarity:.3f}  {two.path_a}  {two.path_b}")
     if encoded.failed:
         remark(f"{len(encoded.failed)} pictures had no face or could not be read.")
-    console().print("Nothing was changed." if dry_run else "It is in force from now on.")
+    console().print("Nothing was changed." if dry_run else _in_force(gate))
+
+
+def _in_force(gate: FaceGate) -> str:
+    """What the door uses now: a target goes before the tuned baseline."""
+    threshold = gate.threshold()
+    if str(threshold.target) == "f1":
+        return "It is in force from now on."
+    return f"In force is the target {threshold.target}: τ = {threshold.tau:.4f}."
 
 
 def _print(found: Threshold, tails: ScoreTails, curve: Calibration | None) -> None:

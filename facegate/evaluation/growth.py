@@ -9,7 +9,7 @@ threshold; it errs on a stranger (FPIR) when anybody reaches it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,12 +125,14 @@ class GallerySize:
         size: people enrolled.
         draws: random galleries.
         rank_1: the right person comes first, at any threshold (`errors` counts the right ones).
-        fnir, fpir: at the threshold in force.
+        tau: the threshold in force for such a gallery.
+        fnir, fpir: at it.
         at_fpir: at wanted rates.
     """
 
     size: int
     draws: int
+    tau: float
     rank_1: SpreadRate
     fnir: SpreadRate
     fpir: SpreadRate
@@ -141,6 +143,7 @@ class GallerySize:
         return {
             "size": self.size,
             "draws": self.draws,
+            "threshold": self.tau,
             "rank_1": self.rank_1.as_dict(),
             "fnir": self.fnir.as_dict(),
             "fpir": self.fpir.as_dict(),
@@ -156,7 +159,6 @@ class GrowthReport:
         rows: see GallerySize.
         enrolled, distractors: people in the largest gallery.
         mated_searches, stranger_searches: all there are.
-        tau: the threshold in force.
         warnings: in words.
     """
 
@@ -165,7 +167,6 @@ class GrowthReport:
     distractors: int
     mated_searches: int
     stranger_searches: int
-    tau: float
     warnings: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -176,7 +177,6 @@ class GrowthReport:
             "distractors": self.distractors,
             "mated_searches": self.mated_searches,
             "stranger_searches": self.stranger_searches,
-            "threshold": self.tau,
             "warnings": list(self.warnings),
         }
 
@@ -199,7 +199,7 @@ class Searched:
 def measure_growth(
     searches: SearchSet,
     *,
-    tau: float,
+    tau_of: Callable[[int], float],
     sizes: Sequence[int] = SIZES,
     targets: Sequence[float] = FPIR_TARGETS,
     draws: int = DRAWS,
@@ -213,7 +213,8 @@ def measure_growth(
 
     Args:
         searches: see SearchSet.
-        tau: the threshold in force. The gate's margin to the second person is not applied.
+        tau_of: the threshold in force for a gallery of so many. The gate's margin to the second
+            person is not applied.
         sizes: numbers of people enrolled.
         targets: FPIRs.
         draws: random galleries of each size; the largest exists only once.
@@ -233,14 +234,13 @@ def measure_growth(
         smaller = wanted if number == 0 else wanted[:-1]
         for size, one in search_galleries(searches, smaller, random).items():
             found[size].append(one)
-    rows = tuple(_row(size, several, tau, targets) for size, several in found.items())
+    rows = tuple(_row(size, several, tau_of(size), targets) for size, several in found.items())
     return GrowthReport(
         rows=rows,
         enrolled=count,
         distractors=len(searches.distractors),
         mated_searches=len(searches.mates),
         stranger_searches=len(searches.strangers),
-        tau=tau,
         warnings=_warnings(searches, rows),
     )
 
@@ -308,6 +308,7 @@ def _row(
     return GallerySize(
         size=size,
         draws=len(several),
+        tau=tau,
         rank_1=_spread([(int(one.first.sum()), len(one.first)) for one in several]),
         fnir=_spread([_missed(one, tau) for one in several]),
         fpir=_spread([(int((one.stranger >= cut).sum()), len(one.stranger)) for one in several]),

@@ -51,11 +51,11 @@ def growth_png(report: GrowthReport, title: str, *, width_px: int = 1300) -> byt
         else:
             misses.plot([], [], color=color, linestyle=":", label=f"{label}: cannot be told")
     fnir = [row.fnir for row in report.rows]
-    _curve(misses, sizes, fnir, MATED, f"FNIR at τ = {report.tau:.3f}", -1)
+    _curve(misses, sizes, fnir, MATED, f"FNIR at {_tau(report)}", -1)
     titles = [(report.mated_searches, "missed (FNIR)")]
     if report.stranger_searches:
         fpir = [row.fpir for row in report.rows]
-        _curve(panels[1], sizes, fpir, NON_MATED, f"FPIR at τ = {report.tau:.3f}", 0)
+        _curve(panels[1], sizes, fpir, NON_MATED, f"FPIR at {_tau(report)}", 0)
         titles.append((report.stranger_searches, "strangers let in (FPIR)"))
     for axes, (searches, name) in zip(panels, titles, strict=True):
         axes.set(xscale="log", xlabel="people enrolled", ylabel=name)
@@ -98,3 +98,8 @@ def _labels(sizes: list[float]) -> list[str]:
         f"{size:,.0f}" if larger > CLOSE * size else ""
         for size, larger in zip(sizes, following, strict=True)
     ]
+
+
+def _tau(report: GrowthReport) -> str:
+    low, high = report.rows[0].tau, report.rows[-1].tau
+    return f"τ = {low:.3f}" if low == high else f"τ = {low:.3f} to {high:.3f}"

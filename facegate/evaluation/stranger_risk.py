@@ -49,6 +49,10 @@ class StrangerRisk:
             f"With {counted(self.people, 'person', 'people')} enrolled "
             f"({counted(self.templates, 'template', 'templates')}), "
         )
+        if not self.threshold.is_set:
+            return f"{gallery}nobody matches: the network has no threshold yet."
+        if not self.threshold.fmr.trials:
+            return f"{gallery}how often a stranger is let in was not measured."
         best = f"your data can support at most {odds(self.least_supported)}"
         fmr = self.threshold.fmr
         if not fmr.errors:

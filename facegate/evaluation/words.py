@@ -40,6 +40,15 @@ def odds_range(low: float, high: float) -> str:
     return f"{odds(high)} to {odds(low)}"
 
 
+def rounded_up(share: float) -> str:
+    """A share in two digits that is not below it, as people type it: 1.3e-05."""
+    shown = f"{share:.1e}"
+    if float(shown) < share:
+        step = 10.0 ** (math.floor(math.log10(share)) - 1)
+        shown = f"{float(shown) + step:.1e}"
+    return shown
+
+
 def two_digits(number: float) -> int:
     """Round a number of at least 1 to two digits."""
     step = 10 ** max(0, math.floor(math.log10(number)) - 1)

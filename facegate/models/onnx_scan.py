@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 
 from facegate.errors import ModelError
 
+_ORT_MARK = b"ORTM"
+"""At this place onnxruntime would take the bytes for its own format, whatever else they are."""
+
 _MAX_DEPTH = 32
 """Graphs within graphs; real networks have at most two or three levels."""
 
@@ -54,6 +57,8 @@ def scan(weights: bytes) -> OnnxContents:
     Raises:
         ModelError: the bytes are not an ONNX network.
     """
+    if weights[4:8] == _ORT_MARK:
+        raise ModelError("This is onnxruntime's own format, which cannot be checked; give ONNX.")
     found = OnnxContents()
     graphs = 0
     for number, value in _fields(memoryview(weights)):

@@ -35,6 +35,7 @@ def open_session(weights: bytes, threads: int) -> InferenceSession:
     options.inter_op_num_threads = 1
     # Idle threads that spin would take the cores from decoding and from the camera.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
         return onnxruntime.InferenceSession(
             weights, sess_options=options, providers=["CPUExecutionProvider"]

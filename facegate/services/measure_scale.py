@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,7 +108,7 @@ def read_distractors(
 def measure_scale(
     run: IdentificationRun,
     distractors: Distractors | None,
-    tau: float,
+    tau_of: Callable[[int], float],
     sizes: Sequence[int] = SIZES,
 ) -> GrowthReport:
     """Search growing galleries of the people of a run and of distractors. See `measure_growth`."""
@@ -137,4 +137,4 @@ def measure_scale(
         strangers_usable=np.array([search.usable for search in strangers], bool),
         distractors=extra.reshape(-1, dim),
     )
-    return measure_growth(searches, tau=tau, sizes=sizes)
+    return measure_growth(searches, tau_of=tau_of, sizes=sizes)

@@ -10,7 +10,7 @@ from typing import Any
 from facegate.domain.decisions import Rate, Threshold
 from facegate.domain.tails import ScoreTails
 from facegate.domain.targets import ThresholdTarget
-from facegate.errors import ModelError
+from facegate.errors import EvaluationError, ModelError
 from facegate.evaluation.operating_point import ThresholdPolicy
 from facegate.evaluation.stranger_risk import StrangerRisk
 from facegate.ports import Store
@@ -147,3 +147,16 @@ def _rate(table: Mapping[str, Any]) -> Rate:
     return Rate(
         int(table["errors"]), int(table["trials"]), float(table["low"]), float(table["high"])
     )
+
+
+def must_be_set(threshold: Threshold) -> None:
+    """Check that there is something to measure at.
+
+    Raises:
+        EvaluationError: no threshold; error rates would be those of a door that is shut.
+    """
+    if not threshold.is_set:
+        raise EvaluationError(
+            f"{threshold.model_id} has no threshold yet, so there is nothing to measure it at.",
+            hint="Run `facegate tune` for it, on other people than those measured.",
+        )

@@ -78,16 +78,14 @@ class TrainingRun:
         self.network = network.to(device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).eval()
-        self.optimizer = torch.optim.AdamW(
-            [
+        free = [p for p in self.network.parameters() if p.requires_grad]
+        groups: list[dict[str, Any]] = [{"params": free, "scale": 1.0}]
+        if recipe.relative_rate:
+            groups = [
                 {"params": [p], "scale": max(float(p.detach().abs().mean()), SMALLEST_SCALE)}
-                if recipe.relative_rate
-                else {"params": [p], "scale": 1.0}
-                for p in self.network.parameters()
-                if p.requires_grad
-            ],
-            weight_decay=recipe.weight_decay,
-        )
+                for p in free
+            ]
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
         if self.file.is_file():
             state = torch.load(self.file, map_location=device, weights_only=True)
             for part in ("network", "average", "optimizer"):
@@ -123,7 +121,7 @@ class TrainingRun:
         half = torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=recipe.bf16)
         for steps, batch in enumerate(self._batches(make), start=1):
             for group in self.optimizer.param_groups:
-                group["lr"] = recipe.rate_at(self.seen) * group["scale"]
+                group["lr"] = recipe.rate_at(self.seen) * group.get("scale", 1.0)
             with half:
                 found = losses(batch)
             self.optimizer.zero_grad(set_to_none=True)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -119,3 +121,40 @@ def test_aliases_of_networks_that_ship_are_names(gate: FaceGate) -> None:
     chosen = gate.with_model("fast")
     chosen.cards.append(fast)
     assert chosen.embedder_card is fast
+
+
+def test_a_removed_persons_templates_leave_every_copy_of_an_index(tmp_path: Path) -> None:
+    gate = start(data_dir=tmp_path)
+    folder = tmp_path / "index"
+    folder.mkdir()
+    for name in ("door@1.index", "old_1.index"):
+        (folder / name).write_bytes(b"somebody")
+    gate.forget_indexes()
+    gate.forget_indexes()
+    assert list(folder.iterdir()) == []
+
+
+def test_measurements_apart_keep_the_tuned_threshold(tmp_path: Path) -> None:
+    gate = start(data_dir=tmp_path / "own")
+    tuned = replace(gate.shipped_threshold, tau=0.3, created_at=gate.clock())
+    with gate.store.transaction() as work:
+        work.thresholds.add(tuned)
+        work.commit()
+    assert gate.baseline().tau == pytest.approx(0.3)
+    assert gate.apart(tmp_path / "empty").baseline().tau == pytest.approx(0.3)
+
+
+def test_the_cache_of_measurements_knows_the_contract(tmp_path: Path) -> None:
+    """Two contracts over one ONNX file are two networks."""
+    gate = start(data_dir=tmp_path)
+    other = start(data_dir=tmp_path)
+    card = gate.embedder_card
+    other.__dict__["embedder_card"] = SimpleNamespace(
+        **{name: getattr(card, name) for name in ("sha256", "content", "name")},
+        model_id=f"{card.name}@another",
+    )
+    paths = set()
+    for one in (gate, other):
+        one.face_cache(tmp_path / "cache")
+        paths |= set((tmp_path / "cache").iterdir())
+    assert len(paths) == 2

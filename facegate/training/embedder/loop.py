@@ -100,9 +100,7 @@ class EmbedderTraining:
         freeze(start, recipe.frozen_blocks)
         objective = build_objective(recipe.objective, EMBEDDING_DIM, len(trained))
         self.run = TrainingRun(Student(start, objective), recipe, folder, device)
-        self._best_score = max(
-            (line["score"] for line in read_log(folder) if "score" in line), default=-1.0
-        )
+        self._best_score = max((line["score"] for line in self._validations()), default=-1.0)
 
     @property
     def best_path(self) -> Path:
@@ -116,16 +114,18 @@ class EmbedderTraining:
 
     def train(self) -> Iterator[dict[str, float]]:
         """Go to the end of the recipe; yields what is logged, validations among it."""
-        if self.run.seen == 0:
+        every = self._recipe.validation.every_images
+        validated = max((int(line["seen"]) for line in self._validations()), default=-1)
+        if validated < 0:
             yield self._validate()
-        validated = self.run.seen
+            validated = self.run.seen
         for report in self.run.learn(self._batch, self._losses):
             self._log(report)
             yield report
-            if self.run.seen - validated >= self._recipe.validation.every_images:
+            if self.run.seen // every > validated // every:
                 yield self._validate()
                 validated = self.run.seen
-        if validated != self.run.seen:
+        if validated < self.run.seen:
             yield self._validate()
 
     def _batch(self, random: np.random.Generator, seen: int) -> Batch:
@@ -189,11 +189,15 @@ class EmbedderTraining:
             self._recipe.validation.max_fmr,
         )
         report = {"seen": float(self.run.seen), **asdict(outcome), "score": outcome.score}
-        self._log(report)
         if outcome.score > self._best_score:
             self._best_score = outcome.score
             replace_file(self.best_path, lambda path: torch.save(average.state_dict(), path))
+        self._log(report)
         return report
+
+    def _validations(self) -> list[dict[str, float]]:
+        """Those so far; none is repeated by a run that is taken up again."""
+        return [line for line in read_log(self._folder) if "score" in line]
 
     def _keep_recipe(self) -> None:
         """A run goes on only under the recipe it began with."""

@@ -57,7 +57,7 @@ def plain_search(given: SearchSet, extra: np.ndarray, tau: float) -> tuple[int, 
 @pytest.mark.parametrize("seed", range(4))
 def test_everybody_enrolled_equals_plain_loops(seed: int) -> None:
     given = searches(seed)
-    row = measure_growth(given, tau=0.6, sizes=()).rows[-1]
+    row = measure_growth(given, tau_of=lambda _size: 0.6, sizes=()).rows[-1]
     first, missed, alarms = plain_search(given, given.distractors, 0.6)
     assert (row.size, row.draws) == (38, 1)
     assert (row.rank_1.errors, row.rank_1.trials) == (first, 15)
@@ -89,7 +89,9 @@ def test_smaller_galleries_equal_plain_loops() -> None:
 
 
 def test_strangers_meet_more_people_in_larger_galleries() -> None:
-    rows = measure_growth(searches(distractors=300), tau=0.6, sizes=(10, 50, 200)).rows
+    rows = measure_growth(
+        searches(distractors=300), tau_of=lambda _size: 0.6, sizes=(10, 50, 200)
+    ).rows
     assert [row.size for row in rows] == [10, 50, 200, 308]
     assert [row.draws for row in rows] == [5, 5, 5, 1]
     fpir = [row.fpir.value for row in rows]
@@ -100,7 +102,7 @@ def test_strangers_meet_more_people_in_larger_galleries() -> None:
 
 def test_a_wanted_rate_of_strangers_is_kept_or_cannot_be_told() -> None:
     given = searches()
-    report = measure_growth(given, tau=0.6, sizes=(), targets=(0.1, 0.003))
+    report = measure_growth(given, tau_of=lambda _size: 0.6, sizes=(), targets=(0.1, 0.003))
     told, untold = report.rows[-1].at_fpir
     assert told.tau is not None and told.fnir is not None
     everybody = np.vstack([given.enrolled, given.distractors])
@@ -115,7 +117,10 @@ def test_a_wanted_rate_of_strangers_is_kept_or_cannot_be_told() -> None:
 
 
 def test_draws_are_seeded() -> None:
-    once, again = (measure_growth(searches(), tau=0.6, sizes=(4, 20)).as_dict() for _ in range(2))
+    once, again = (
+        measure_growth(searches(), tau_of=lambda _size: 0.6, sizes=(4, 20)).as_dict()
+        for _ in range(2)
+    )
     assert once == again
 
 
@@ -124,12 +129,14 @@ def test_without_strangers_distractors_or_errors() -> None:
     nobody = dataclasses.replace(
         given, strangers=given.strangers[:0], strangers_usable=given.strangers_usable[:0]
     )
-    report = measure_growth(nobody, tau=0.6, sizes=(4, 8, 99))
+    report = measure_growth(nobody, tau_of=lambda _size: 0.6, sizes=(4, 8, 99))
     assert [row.size for row in report.rows] == [4, 8]
     assert any("no strangers" in words for words in report.warnings)
-    none_in = measure_growth(given, tau=1.1, sizes=())
+    none_in = measure_growth(given, tau_of=lambda _size: 1.1, sizes=())
     assert any("rule of three" in words for words in none_in.warnings)
     for one in (report, none_in):
         assert growth_png(one, "a title").startswith(b"\x89PNG")
     with pytest.raises(EvaluationError):
-        measure_growth(dataclasses.replace(given, enrolled=given.enrolled[:0]), tau=0.6)
+        measure_growth(
+            dataclasses.replace(given, enrolled=given.enrolled[:0]), tau_of=lambda _size: 0.6
+        )

@@ -89,3 +89,9 @@ def test_graphs_within_graphs_come_to_an_end() -> None:
         node = field(5, field(6, field(1, node)))
     with pytest.raises(ModelError, match="without end"):
         scan(field(7, field(1, node)))
+
+
+def test_the_runtimes_own_format_is_refused_even_in_disguise() -> None:
+    weights = tiny_network()
+    with pytest.raises(ModelError, match="own format"):
+        scan(b"\x12\x06\x00\x00ORTM" + weights)

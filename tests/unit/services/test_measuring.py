@@ -124,7 +124,7 @@ def run(tmp_path: Path, cache: SqliteFaceCache | None = None) -> IdentificationR
 def test_a_gallery_of_the_enrolled_agrees_with_the_searches_at_the_gate(tmp_path: Path) -> None:
     made = run(tmp_path)
     assert set(made.enrolled) == {"Ana", "Ben"}
-    (row,) = measure_scale(made, None, 0.6, sizes=()).rows
+    (row,) = measure_scale(made, None, lambda _size: 0.6, sizes=()).rows
     for ours, gate in (
         (row.rank_1, made.report.rank_1), (row.fnir, made.report.fnir), (row.fpir, made.report.fpir)
     ):  # fmt: skip
@@ -150,7 +150,7 @@ def test_distractors_that_could_not_be_enrolled_are_left_out_with_reasons(tmp_pa
     assert extra.embeddings.shape == (4, 32)
     assert extra.refused == {"no_face": 1, "too_small": 1}
     # Person 4 is both a distractor and a stranger here, so the stranger is let in.
-    report = measure_scale(run(tmp_path), extra, 0.6, sizes=(3,))
+    report = measure_scale(run(tmp_path), extra, lambda _size: 0.6, sizes=(3,))
     assert [row.size for row in report.rows] == [3, 6]
     assert report.rows[-1].fpir.errors == 1
 
