@@ -1,4 +1,4 @@
-"""The shipped embedding network, at the gate (onnxruntime) and in training (torch)."""
+"""The shipped embedding networks, at the gate (onnxruntime) and in training (torch)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,21 @@ TOLERANCE = 1e-5
 """Largest difference between torch and onnxruntime; float32 sums in another order give 1e-6."""
 
 
-@pytest.fixture(scope="module")
-def card() -> ModelCard:
-    return choose_card(read_cards(shipped("assets") / "models"), Task.EMBEDDING)
+CARDS = [
+    card for card in read_cards(shipped("assets") / "models") if card.task is Task.EMBEDDING
+]
+LARGEST = {"accurate": 20_000_000, "fast": 5_000_000}
+
+
+@pytest.fixture(scope="module", params=CARDS, ids=lambda card: card.alias)
+def card(request) -> ModelCard:
+    return request.param
+
+
+def test_two_networks_ship_and_the_accurate_one_is_the_default():
+    assert {one.alias for one in CARDS} == set(LARGEST)
+    assert choose_card(CARDS, Task.EMBEDDING).alias == "accurate"
+    assert choose_card(CARDS, Task.EMBEDDING, "fast").alias == "fast"
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +75,7 @@ def test_card_tells_the_contract(card, embedder):
     assert card.content["input"]["shape"][1:] == [112, 112, 3]
     assert card.content["input"]["color_order"] == "RGB"
     assert card.content["output"]["shape"][1] == embedder.dim == 128
-    assert card.path.stat().st_size <= 5_000_000
+    assert card.path.stat().st_size <= LARGEST[card.alias]
 
 
 def test_embeddings_have_unit_length_and_do_not_depend_on_the_batch(embedder):
