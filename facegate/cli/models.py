@@ -59,16 +59,16 @@ def list_models(as_json: JsonOption = False) -> None:
         rows += [{"name": one.path.stem, "added": True, "error": one.reason} for one in broken]
         print_json(rows)
         return
-    shown = table("model", "alias", "task", "in use for", "from", "license", "size", right=["size"])
+    shown = table("model", "digest", "task", "in use", "size", right=["size"])
+    for column in shown.columns:
+        column.no_wrap = True
     for card in gate.cards:
         size = f"{card.path.stat().st_size / 1e6:.2f} MB" if card.path.is_file() else "missing"
         shown.add_row(
-            plain(card.model_id),
-            plain(card.alias),
-            card.task.value.replace("_", " "),
-            ", ".join(uses[card.model_id]),
-            "added" if card.added else "FaceGate",
-            plain(card.content.get("license", "")),
+            plain(card.name) + (" [dim](added)[/dim]" if card.added else ""),
+            plain(card.model_id.partition("@")[2]),
+            plain(card.alias or card.task.value.removeprefix("face_")),
+            ", ".join("yes" if use == card.task.value else use for use in uses[card.model_id]),
             size,
         )
     console().print(shown)
