@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facegate.cli.evaluate_tables import CacheOption, groups_table, warn, watch_encoding
-from facegate.cli.output import JsonOption, console, plain, print_json, write_atomically
+from facegate.cli.output import (
+    JsonOption,
+    ModelOption,
+    console,
+    plain,
+    print_json,
+    write_atomically,
+)
 
 if TYPE_CHECKING:
     from facegate.bootstrap import FaceGate
@@ -69,6 +76,7 @@ def fairness(
         ),
     ] = 100,
     plot: Annotated[Path | None, typer.Option("--plot", help="Write bar charts as PNG.")] = None,
+    model: ModelOption = "",
     cache: CacheOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -81,7 +89,7 @@ def fairness(
     if not 0 < max_fmr < 1:
         raise InputError("--fmr must be a fraction between 0 and 1.")
     divisions = [[name.strip() for name in group.split(",")] for group in groups or []]
-    gate = start()
+    gate = start(model)
     must_be_set(gate.baseline())
     kept = None if cache is None else gate.face_cache(cache)
     if labels is not None and root is not None and people is None and conditions is None:

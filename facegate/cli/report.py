@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 
 from facegate.cli.evaluate_tables import CacheOption
-from facegate.cli.output import JsonOption, console, plain, print_json, remark, write_atomically
+from facegate.cli.output import (
+    JsonOption,
+    ModelOption,
+    console,
+    plain,
+    print_json,
+    remark,
+    write_atomically,
+)
 
 
 def report(
@@ -58,6 +66,7 @@ def report(
     examples: Annotated[
         int, typer.Option("--examples", min=0, max=60, help="Pairs shown of each kind.")
     ] = 6,
+    model: ModelOption = "",
     cache: CacheOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -77,7 +86,7 @@ def report(
     added = tuple((file.name, added_section(file)) for file in json_results or ())
     if plots:
         added += ((", ".join(file.name for file in plots), plots_section(plots)),)
-    gate = start()
+    gate = start(model)
     must_be_set(gate.baseline())
     evidence = gather(
         gate,

@@ -19,9 +19,7 @@ TOLERANCE = 1e-5
 """Largest difference between torch and onnxruntime; float32 sums in another order give 1e-6."""
 
 
-CARDS = [
-    card for card in read_cards(shipped("assets") / "models") if card.task is Task.EMBEDDING
-]
+CARDS = [card for card in read_cards(shipped("assets") / "models") if card.task is Task.EMBEDDING]
 LARGEST = {"accurate": 20_000_000, "fast": 5_000_000}
 
 
