@@ -25,6 +25,7 @@ def curves_png(log: Sequence[dict[str, float]], title: str) -> bytes:
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import EngFormatter
 
     names = {name: None for report in log for name in report if name not in _LEFT_OUT}
     losses = [name for name in names if name not in _CHECKS]
@@ -49,6 +50,7 @@ def curves_png(log: Sequence[dict[str, float]], title: str) -> bytes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
         axes.set_xlabel("images seen", fontsize=8)
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.tick_params(labelsize=8)
     for axes in panels[len(losses) + 1 :]:
         axes.set_visible(False)
