@@ -176,32 +176,6 @@ class IdentificationRun:
     searches: list[Search]
 
 
-def measure_identification(
-    people: Mapping[str, Sequence[Path]],
-    *,
-    reader: FaceReader,
-    store: Store,
-    gallery: Gallery,
-    enroller: Enroller,
-    thresholds: ThresholdPolicy,
-    rules: QualityRules,
-    cache: FaceCache | None = None,
-    watch: Watch = lambda paths: paths,
-) -> IdentificationReport:
-    """The report of `run_identification`."""
-    return run_identification(
-        people,
-        reader=reader,
-        store=store,
-        gallery=gallery,
-        enroller=enroller,
-        thresholds=thresholds,
-        rules=rules,
-        cache=cache,
-        watch=watch,
-    ).report
-
-
 def run_identification(
     people: Mapping[str, Sequence[Path]],
     *,

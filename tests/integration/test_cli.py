@@ -4,47 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from commands import facegate
 from PIL import Image
 
 from facegate.vision import alter
 from facegate.vision.images import load_image
-
-
-@dataclass
-class Ran:
-    """A finished command."""
-
-    code: int
-    out: str
-    err: str
-
-    def json(self) -> object:
-        """The result, of a command with --json."""
-        return json.loads(self.out)
-
-    def lines(self) -> list[dict]:
-        """The rows of JSON Lines."""
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-def facegate(*arguments: object) -> Ran:
-    """Run the command in a process of its own."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "facegate", *map(str, arguments)],
-        capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "160"},
-    )  # fmt: skip
-    assert "Traceback" not in ran.stderr, ran.stderr
-    return Ran(ran.returncode, ran.stdout, ran.stderr)
 
 
 def save(frame: object, path: Path) -> Path:

@@ -8,7 +8,7 @@ import pytest
 
 from facegate.bootstrap import FaceGate, start
 from facegate.evaluation.pairs import people_in
-from facegate.services.measure import measure_identification
+from facegate.services.measure import run_identification
 from facegate.vision.images import find_images, load_image
 
 
@@ -29,7 +29,7 @@ def test_a_face_is_found_in_every_picture(lfw_mini: Path) -> None:
 
 def test_the_enrolled_are_recognized(people: dict[str, list[Path]]) -> None:
     gate: FaceGate = start()
-    report = measure_identification(
+    report = run_identification(
         people,
         reader=gate.reader,
         store=gate.store,
@@ -37,7 +37,7 @@ def test_the_enrolled_are_recognized(people: dict[str, list[Path]]) -> None:
         enroller=gate.enroller(),
         thresholds=gate.threshold_policy(),
         rules=gate.settings.identification.rules(),
-    )
+    ).report
     assert (report.rank_1.trials, report.fpir.trials) == (207, 120)
     assert report.rank_1.value >= 0.98
     assert report.misidentified.errors == 0

@@ -2,43 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from commands import facegate
 from networks import tiny_network
-
-
-@dataclass
-class Ran:
-    """A finished command."""
-
-    code: int
-    out: str
-    err: str
-
-    def json(self) -> dict:
-        """The result, of a command with --json."""
-        return json.loads(self.out)
-
-    def lines(self) -> list[dict]:
-        """The rows of JSON Lines."""
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-def facegate(*arguments: object) -> Ran:
-    """Run the command in a process of its own."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "facegate", *map(str, arguments)],
-        capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "200"},
-    )  # fmt: skip
-    assert "Traceback" not in ran.stderr, ran.stderr
-    return Ran(ran.returncode, ran.stdout, ran.stderr)
-
 
 OPTIONS = ("--color-order", "RGB", "--mean", "127.5", "--scale", "1/128", "--license", "MIT")
 

@@ -97,7 +97,7 @@ class VerificationObjective(Objective):
     def differences(self, first: Tensor, second: Tensor) -> Tensor:
         """(p, d) differences of p pairs, by feature."""
         if self._chi_square:
-            # Scaled so that both forms have values of one order, and one start serves for both.
+            # Magnitudes below: features of both signs would cancel, and could divide by zero.
             return (first - second).square() / (first.abs() + second.abs() + 1e-6)
         return (first - second).abs()
 

@@ -26,7 +26,7 @@ from facegate.evaluation.operating_point import ThresholdPolicy
 from facegate.gallery.faiss_gallery import FaissGallery
 from facegate.services.enroll import Enroller, EnrollmentStatus, Portraits, picture_flaws
 from facegate.services.identify import Identifier
-from facegate.services.measure import measure_identification
+from facegate.services.measure import run_identification
 from facegate.services.reading import PREFETCH, FaceReader, load_ahead, main_face
 from facegate.services.thresholds import current_threshold
 from facegate.services.verify import NoFaceFound, verify
@@ -120,10 +120,10 @@ def test_somebody_whose_enrollment_failed_is_missed_in_every_search(gate: Gate) 
         "Bea": [gate.picture(2, faces=0), gate.picture(2, 10)],
         "Eve": [gate.picture(3)],
     }
-    report = measure_identification(
+    report = run_identification(
         people, reader=gate.reader, store=gate.store, gallery=gate.gallery,
         enroller=gate.enroller(), thresholds=ThresholdPolicy(threshold()), rules=ANY_QUALITY,
-    )  # fmt: skip
+    ).report  # fmt: skip
     assert (report.enrolled, report.not_enrolled) == (1, 1)
     assert (report.rank_1.errors, report.rank_1.trials) == (2, 3)
     assert (report.fnir.errors, report.fnir.trials) == (1, 3)
