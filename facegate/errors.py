@@ -6,6 +6,11 @@
     │  ├ ShapeError
     │  ├ UnreadableImage
     │  └ UnknownSubject (5)
+    ├ CaptureError (12)
+    │  └ CameraUnavailable
+    ├ DoorError (13)
+    ├ PolicyError (14)
+    ├ ReceiptError (15)
     ├ ModelError (6)
     │  ├ WeightsMismatch
     │  └ EmbeddingSpaceMismatch
@@ -86,6 +91,42 @@ class UnknownSubject(InputError):
             f"Nobody called {subject!r} is enrolled.", hint="`facegate people list` shows who is."
         )
         self.subject = subject
+
+
+class CaptureError(FacegateError):
+    """A camera, stream or recording gives no pictures."""
+
+    exit_code = 12
+
+
+class CameraUnavailable(CaptureError):
+    """A source cannot be opened.
+
+    `cause` is a short stable word for machines: `unplugged`, `busy`, `timeout`, `refused`,
+    `missing`, `unreadable`, `virtual`.
+    """
+
+    def __init__(self, address: str, cause: str, message: str) -> None:
+        super().__init__(f"{address}: {message}")
+        self.address, self.cause = address, cause
+
+
+class DoorError(FacegateError):
+    """A door's output does not work, or a door is not known."""
+
+    exit_code = 13
+
+
+class PolicyError(FacegateError):
+    """A rule, schedule, group or PIN contradicts itself or names what does not exist."""
+
+    exit_code = 14
+
+
+class ReceiptError(FacegateError):
+    """The chain of receipts is broken, or a receipt cannot be written or replayed."""
+
+    exit_code = 15
 
 
 class ModelError(FacegateError):

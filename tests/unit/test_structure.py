@@ -27,10 +27,13 @@ MAY_IMPORT = {
     "gallery": {"domain", "errors", "ports"},
     "store": {"domain", "errors", "locations"},
     "services": {"domain", "errors", "ports", "vision", "evaluation"},
+    "camera": {"domain", "errors", "vision"},
+    "doors": {"domain", "errors"},
+    "engine": {"domain", "errors", "ports", "services", "vision"},
     "training": {"domain", "errors", "vision", "evaluation", "models"},
     "bootstrap": {
-        "config", "domain", "errors", "evaluation", "gallery", "locations", "models", "services",
-        "store",
+        "camera", "config", "domain", "doors", "engine", "errors", "evaluation", "gallery",
+        "locations", "models", "services", "store",
     },
 }  # fmt: skip
 """What each part may import, beside itself; `cli` and `__main__` may import everything."""

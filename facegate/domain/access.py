@@ -1,0 +1,50 @@
+"""A request to pass a door, and the ruling on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from facegate.domain.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRequest:
+    """Somebody stands at a door.
+
+    Attributes:
+        door: name of the door.
+        subject_id: the recognized person, or None when nobody was.
+        at: time zone aware, UTC.
+        pin: what was typed, or None; never logged, never printed.
+        face_reason: why the face alone is no ground to open (unknown, attack, quality …);
+            GRANTED when the person was recognized and passed the attack check.
+    """
+
+    door: str
+    subject_id: int | None
+    at: datetime
+    pin: str | None = field(default=None, repr=False)
+    face_reason: Reason = Reason.GRANTED
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """Whether the door opens, and why.
+
+    Attributes:
+        reason: GRANTED only when it opens.
+        rule: the rule that decided, as it is shown in receipts; empty when none applied.
+        explanation: for operators, with names and times: "Ana's schedule ends at 18:00".
+        retry_at: from when on another attempt makes sense, or None.
+    """
+
+    reason: Reason
+    rule: str = ""
+    explanation: str = ""
+    retry_at: datetime | None = None
+
+    @property
+    def granted(self) -> bool:
+        """Whether the door may open."""
+        return self.reason is Reason.GRANTED
