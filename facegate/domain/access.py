@@ -4,8 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 
+from facegate.domain.attacks import PadPolicy
 from facegate.domain.reasons import Reason
+
+
+class Tailgating(str, Enum):
+    """What a door does when several faces are in view. Values are part of the JSON contract."""
+
+    NEAREST = "nearest"
+    ALL = "all"
+    LOG = "log"
+
+
+@dataclass(frozen=True, slots=True)
+class DoorRules:
+    """What the gate itself must know about its door.
+
+    Attributes:
+        pad: how much is asked for against presentation attacks.
+        tailgating: NEAREST looks at the nearest face only; ALL opens only when everybody in view
+            may pass; LOG opens for the nearest and writes down that others were there.
+        takes_pairs: the door may want a second person, so that all in view are looked at.
+    """
+
+    pad: PadPolicy = PadPolicy.PASSIVE
+    tailgating: Tailgating = Tailgating.NEAREST
+    takes_pairs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

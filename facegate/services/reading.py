@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from facegate.domain.arrays import ImageArray, locked_unit
 from facegate.domain.faces import DetectedFace, FaceReading
+from facegate.domain.quality import FaceQuality
 from facegate.errors import ShapeError, UnreadableImage
 from facegate.ports import Detector, Embedder
 from facegate.vision.align import STANDARD_CROP, CropGeometry, align_face, inside_frame
@@ -29,6 +31,21 @@ PREFETCH = 2
 BYSTANDER_SHARE = 0.25
 """Faces with less than this share of the largest one's area are background, not a second person:
 half the width and half the height, as someone standing twice as far away."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InspectedFace:
+    """A face that was aligned and judged, but not encoded yet.
+
+    Attributes:
+        face: box, landmarks and score in frame pixels.
+        quality: see FaceQuality.
+        crop_rgb: (size, size, 3) uint8, as the embedder takes it.
+    """
+
+    face: DetectedFace
+    quality: FaceQuality
+    crop_rgb: ImageArray
 
 
 class FaceReader:
@@ -52,9 +69,13 @@ class FaceReader:
         """The embedding network, which owns every embedding read here."""
         return self._embedder.model_id
 
+    def detect(self, frame_bgr: ImageArray) -> list[DetectedFace]:
+        """Only find the faces of a (h, w, 3) uint8 frame; largest first."""
+        return self._detector.detect(frame_bgr)
+
     def read(self, frame_bgr: ImageArray) -> list[FaceReading]:
         """Read a (h, w, 3) uint8 frame; largest face first, empty when there is none."""
-        return self._encode(frame_bgr, self._detector.detect(frame_bgr))
+        return self.encode(self.inspect(frame_bgr, self._detector.detect(frame_bgr)))
 
     def read_main(self, frame_bgr: ImageArray) -> FaceReading | None:
         """Read only the face that the picture is about, or None when there is no face."""
@@ -62,7 +83,7 @@ class FaceReader:
         if not faces:
             return None
         height, width = frame_bgr.shape[:2]
-        readings = self._encode(frame_bgr, [main_face(faces, (width, height))])
+        readings = self.encode(self.inspect(frame_bgr, [main_face(faces, (width, height))]))
         return readings[0] if readings else None
 
     def main_crop(self, frame_bgr: ImageArray, size_px: int) -> ImageArray | None:
@@ -78,8 +99,10 @@ class FaceReader:
             return align_face(frame_bgr, main_face(faces, (width, height)).landmarks_xy, size_px)
         return None
 
-    def _encode(self, frame_bgr: ImageArray, faces: Sequence[DetectedFace]) -> list[FaceReading]:
-        aligned: list[tuple[DetectedFace, ImageArray, ImageArray]] = []
+    def inspect(self, frame_bgr: ImageArray, faces: Sequence[DetectedFace]) -> list[InspectedFace]:
+        """Align and judge faces, which costs little; what cannot be a face is left out."""
+        resolution_wh = (int(frame_bgr.shape[1]), int(frame_bgr.shape[0]))
+        found: list[InspectedFace] = []
         for face in faces:
             # Landmarks that span no square are not of a face, whatever the detector says.
             with suppress(ShapeError):
@@ -92,18 +115,18 @@ class FaceReader:
                         self._geometry.size_px,
                         self._geometry.template_xy,
                     )
-                aligned.append((face, standard, wanted))
-        if not aligned:
+                inside = inside_frame(face.landmarks_xy, resolution_wh)
+                found.append(InspectedFace(face, measure_quality(face, standard, inside), wanted))
+        return found
+
+    def encode(self, inspected: Sequence[InspectedFace]) -> list[FaceReading]:
+        """Embed faces, all in one batch."""
+        if not inspected:
             return []
-        resolution_wh = (int(frame_bgr.shape[1]), int(frame_bgr.shape[0]))
-        embeddings = self._embedder.embed(np.stack([wanted for _, _, wanted in aligned]))
+        embeddings = self._embedder.embed(np.stack([one.crop_rgb for one in inspected]))
         return [
-            FaceReading(
-                face,
-                measure_quality(face, crop, inside_frame(face.landmarks_xy, resolution_wh)),
-                locked_unit(embedding, "embedding"),
-            )
-            for (face, crop, _), embedding in zip(aligned, embeddings, strict=True)
+            FaceReading(one.face, one.quality, locked_unit(embedding, "embedding"))
+            for one, embedding in zip(inspected, embeddings, strict=True)
         ]
 
 

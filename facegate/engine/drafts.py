@@ -1,0 +1,84 @@
+"""Turns what a gate has seen into the draft of a receipt."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from facegate.domain.arrays import ImageArray
+from facegate.domain.reasons import Reason
+from facegate.domain.receipts import Evidence, ReceiptDraft
+from facegate.engine.judge import Judgement
+from facegate.engine.visit import Sample, Visit
+
+
+def frame_sha256(frame_bgr: ImageArray) -> str:
+    """The digest that binds a receipt to a frame's pixels, hex.
+
+    SHA-256 of the shape as `height,width,3;` in ASCII and then the BGR bytes, row by row.
+    """
+    height, width = frame_bgr.shape[:2]
+    digest = hashlib.sha256(f"{height},{width},3;".encode("ascii"))
+    digest.update(frame_bgr.tobytes())
+    return digest.hexdigest()
+
+
+def draft_of(
+    door: str,
+    source: str,
+    models: Mapping[str, str],
+    at: datetime,
+    reason: Reason,
+    visit: Visit | None = None,
+    judgement: Judgement | None = None,
+    pad: Mapping[str, Any] | None = None,
+    explanation: str = "",
+    elapsed_s: float | None = None,
+    pictures: Sequence[bytes] = (),
+) -> ReceiptDraft:
+    """Put a receipt together; the ruling's words come later.
+
+    A person is named in it only when the face was recognized: whom a refused face is most alike to
+    is nobody's business.
+    """
+    samples = visit.best() if visit else []
+    decision = judgement.decision if judgement else None
+    similarities = judgement.similarities if judgement else (None,) * len(samples)
+    threshold = decision.threshold if decision else None
+    recognized = judgement is not None and bool(judgement.name)
+    return ReceiptDraft(
+        at=at,
+        door=door,
+        source=source,
+        reason=reason,
+        subject_id=decision.subject_id if decision and recognized else None,
+        subject_name=judgement.name if judgement and recognized else "",
+        models=dict(models),
+        tau=threshold.tau if threshold and threshold.is_set else None,
+        operating_point=threshold.evidence() if threshold else None,
+        similarity=decision.similarity if decision else None,
+        second_similarity=decision.second_similarity if decision else None,
+        margin=threshold.margin if threshold else None,
+        pad=dict(pad or {}),
+        explanation=explanation,
+        evidence=tuple(
+            _evidence(sample, similarity)
+            for sample, similarity in zip(samples, similarities, strict=True)
+        ),
+        pictures=tuple(pictures),
+        visit=visit.number if visit else "",
+        elapsed_s=elapsed_s,
+    )
+
+
+def _evidence(sample: Sample, similarity: float | None) -> Evidence:
+    x1, y1, x2, y2 = (float(value) for value in sample.reading.face.bbox_xyxy)
+    return Evidence(
+        frame_sha256=frame_sha256(sample.frame.bgr),
+        bbox_xyxy=(x1, y1, x2, y2),
+        similarity=similarity,
+        quality=asdict(sample.reading.quality),
+    )

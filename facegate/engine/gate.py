@@ -1,0 +1,360 @@
+"""The gate: one camera, one door, one decision for each visitor.
+
+It is driven from outside, a frame at a time, and reports by a callback, so that tests run it on
+scripted frames and a clock of their own. One thread owns it; only `enter_pin` may be called from
+others.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from facegate.domain.access import DoorRules, Tailgating
+from facegate.domain.arrays import FloatArray
+from facegate.domain.frames import CameraStatus, Frame
+from facegate.domain.quality import Flaw, QualityRules
+from facegate.domain.reasons import Reason
+from facegate.engine.clock_guard import ClockGuard
+from facegate.engine.deciding import Decider, Desk, Sight
+from facegate.engine.limits import GateLimits
+from facegate.engine.states import GateEvent, GateState, state_after
+from facegate.engine.tracker import Track, Tracker
+from facegate.engine.visit import Outcome, Phase, PresentationCheck, Sample, Visit, pose_of
+from facegate.errors import DoorError, FacegateError, GalleryError, StoreError
+from facegate.services.reading import FaceReader, InspectedFace
+
+_log = logging.getLogger(__name__)
+
+PRIMARY_SHARE = 0.8
+"""Somebody else is nearer only when the nearest so far has less than this share of the area."""
+
+CALM_YAW_DEG, CALM_PITCH_DEG = 14.0, 14.0
+"""Identity is checked in the middle of a challenge only while the face looks this straight."""
+
+SLACK_S = 0.002
+"""Cameras do not keep time to the microsecond; a frame this much early is in time."""
+
+LONGEST_RETRY_S = 60.0
+"""A visitor who stays after refusals is looked at ever less often, but at least this often."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateView:
+    """What to show: for a window, a status line, or nothing at all.
+
+    Attributes:
+        state, message: for the visitor.
+        faces: boxes in frame pixels of everybody in view, nearest first.
+        progress: share of what is needed that was seen, in [0, 1].
+    """
+
+    state: GateState
+    message: str
+    faces: tuple[FloatArray, ...] = ()
+    progress: float = 0.0
+
+
+class Gate:
+    """Turns frames into decisions.
+
+    Args:
+        door: its name.
+        reader: detects, aligns, judges and encodes faces.
+        new_check: makes the attack check of one visit.
+        desk: knows the door's rules.
+        decider: decides about visitors; this gate becomes its `on_end`.
+        quality: what a look needs to count.
+        on_event: told of everything that happens.
+        limits: times and numbers.
+    """
+
+    def __init__(
+        self,
+        door: str,
+        reader: FaceReader,
+        new_check: Callable[[], PresentationCheck],
+        desk: Desk,
+        decider: Decider,
+        quality: QualityRules,
+        on_event: Callable[[GateEvent], None],
+        limits: GateLimits,
+    ) -> None:
+        self._door, self._reader, self._new_check = door, reader, new_check
+        self._desk, self._decider = desk, decider
+        decider.on_end = self._ended
+        self._quality, self._on_event, self._limits = quality, on_event, limits
+        self._tracker = Tracker()
+        self._visits: dict[int, Visit] = {}
+        self._refusals: dict[int, int] = {}
+        self._primary: int | None = None
+        self._pins: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._clock = ClockGuard(limits.max_clock_jump_s)
+        self._detected_s: float | None = None
+        self._shown: tuple[GateState, str] | None = None
+        self._last: Outcome | None = None
+        self._fault: tuple[Reason, str] | None = None
+        self.view = GateView(GateState.LOOKING, GateState.LOOKING.words)
+        self.detections = 0
+
+    def enter_pin(self, pin: str) -> None:
+        """Hand over what a visitor typed; taken up with the next frame. Any thread may call it."""
+        self._pins.put(pin)
+
+    def step(self, frame: Frame) -> GateView:
+        """Look at one frame. Never raises: whatever goes wrong ends in a locked door, and is told.
+
+        Returns:
+            What to show from now on.
+        """
+        try:
+            if not self._clock.is_right(frame.at, frame.time_s):
+                self._break(Reason.CLOCK_FAULT, frame, "the wall clock was changed")
+            elif self._look(frame):
+                self._fault = None
+        except Exception as error:
+            if not isinstance(error, FacegateError):
+                _log.exception("a frame could not be judged")
+            self._break(_reason_of(error), frame, f"{type(error).__name__}: {error}")
+        self._show(frame)
+        return self.view
+
+    def camera_fault(self, status: CameraStatus, time_s: float) -> GateView:
+        """The camera gives no pictures that may decide; nobody is let in until it does.
+
+        Call it again and again while that lasts; it is told only when something is new.
+        """
+        if self._fault != (Reason.CAMERA_FAULT, status.detail):
+            self._end_all(Reason.CAMERA_FAULT, status.since, time_s, status.detail)
+            self._fault = (Reason.CAMERA_FAULT, status.detail)
+            details = {"camera": status.state.value, "detail": status.detail}
+            self._tell("camera", status.since, Reason.CAMERA_FAULT.sentence, details)
+        self._say(GateState.OUT_OF_ORDER, Reason.CAMERA_FAULT.sentence, status.since)
+        return self.view
+
+    def door_fault(self, detail: str, at: datetime, time_s: float) -> None:
+        """The door did not move as told, or moved by itself; it is written down and shown."""
+        self._decider.note(Reason.DOOR_FAULT, at, None, detail)
+        self._last = Outcome(Reason.DOOR_FAULT, Reason.DOOR_FAULT.sentence, time_s)
+        details = {"reason": Reason.DOOR_FAULT.value, "detail": detail}
+        self._tell("door", at, Reason.DOOR_FAULT.sentence, details)
+
+    def _ended(self, visit: Visit, outcome: Outcome, frame: Frame, details: dict[str, Any]) -> None:
+        """A visit was decided about; show it and tell it."""
+        self._last = outcome
+        state = state_after(outcome.reason)
+        told = {"reason": outcome.reason.value, "visit": visit.number, **details}
+        message = _sentence(outcome.words or state.words)
+        self._on_event(
+            GateEvent("decision", frame.at, self._door, state, message, outcome.subject, told)
+        )
+
+    # -- looking ---------------------------------------------------------------------------------
+
+    def _look(self, frame: Frame) -> bool:
+        """Look at a frame, if it is time to; gives back whether all of it went well."""
+        pause_s = self._limits.detect_busy_s if self._visits else self._limits.detect_idle_s
+        if (
+            self._detected_s is not None
+            and 0 <= frame.time_s - self._detected_s < pause_s - SLACK_S
+        ):
+            return False
+        self._detected_s = frame.time_s
+        self.detections += 1
+        rules = self._desk.rules()
+        faces = self._reader.detect(frame.bgr)[: self._limits.max_faces]
+        for track in self._tracker.update(faces, frame.time_s):
+            self._leave(track, frame)
+        self._take_pins(rules, frame)
+        seen = [track for track in self._tracker.tracks if track.last_s == frame.time_s]
+        watched = self._watched(seen, rules)
+        self._sample(watched, frame)
+        for track in watched:
+            is_due = track.number == self._primary or rules.takes_pairs
+            self._decider.advance(self._sight(track, is_due=is_due), rules, frame)
+            self._maybe_again(track, frame)
+        return True
+
+    def _watched(self, seen: Sequence[Track], rules: DoorRules) -> list[Track]:
+        """The faces that matter: the nearest, or all of them. Nearest first."""
+        if not seen:
+            return []
+        nearest = seen[0]
+        current = next((track for track in seen if track.number == self._primary), None)
+        if current is not None and current.face.area_px >= PRIMARY_SHARE * nearest.face.area_px:
+            nearest = current
+        self._primary = nearest.number
+        if rules.tailgating is Tailgating.NEAREST and not rules.takes_pairs:
+            return [nearest]
+        return [nearest, *(track for track in seen if track is not nearest)]
+
+    def _sight(self, track: Track, *, is_due: bool) -> Sight:
+        others = [
+            (one, self._visits.get(one.number)) for one in self._tracker.tracks if one is not track
+        ]
+        return Sight(self._visits[track.number], others, is_due)
+
+    def _sample(self, watched: Sequence[Track], frame: Frame) -> None:
+        """Judge the faces, and encode those that are worth it, in one batch."""
+        inspected = {
+            id(one.face): one
+            for one in self._reader.inspect(frame.bgr, [track.face for track in watched])
+        }
+        wanted: list[tuple[Visit, InspectedFace]] = []
+        for track in watched:
+            visit = self._visits.get(track.number) or self._begin(track)
+            if visit.phase is Phase.DONE:
+                continue
+            visit.check.add(frame, track.face)
+            one = inspected.get(id(track.face))
+            visit.flaws = (Flaw.CUT_OFF,) if one is None else self._quality.flaws(one.quality)
+            if one is not None and self._is_wanted(visit, one, frame):
+                wanted.append((visit, one))
+        readings = self._reader.encode([one for _, one in wanted])
+        for (visit, _), reading in zip(wanted, readings, strict=True):
+            visit.add(Sample(frame, reading))
+
+    def _begin(self, track: Track) -> Visit:
+        visit = Visit(
+            secrets.token_hex(8),
+            self._new_check,
+            track.last_s if track.number in self._refusals else track.first_s,
+            self._limits.samples_kept,
+            self._limits.agreement,
+        )
+        self._visits[track.number] = visit
+        return visit
+
+    def _is_wanted(self, visit: Visit, one: InspectedFace, frame: Frame) -> bool:
+        if visit.phase is Phase.CHALLENGE and visit.challenge is not None:
+            visit.challenge.update(pose_of(one.face, one.quality), frame.time_s)
+            yaw, pitch = abs(one.quality.yaw_deg), abs(one.quality.pitch_deg)
+            if yaw > CALM_YAW_DEG or pitch > CALM_PITCH_DEG:
+                return False
+        elif visit.flaws:
+            return False
+        last_s = visit.last_sample_s
+        return last_s is None or frame.time_s - last_s >= self._limits.sample_every_s - SLACK_S
+
+    def _take_pins(self, rules: DoorRules, frame: Frame) -> None:
+        while not self._pins.empty():
+            pin = self._pins.get()
+            waiting = (
+                track
+                for track in self._tracker.tracks
+                if track.number in self._visits and self._visits[track.number].phase is Phase.PIN
+            )
+            track = next(waiting, None)
+            if track is not None:
+                self._decider.take_pin(self._sight(track, is_due=True), rules, frame, pin)
+
+    # -- ends of visits --------------------------------------------------------------------------
+
+    def _maybe_again(self, track: Track, frame: Frame) -> None:
+        """Let a refused visitor try again after a while; one who was let in need not."""
+        outcome = self._visits[track.number].outcome
+        if outcome is None or outcome.reason is Reason.GRANTED:
+            return
+        refusals = self._refusals.get(track.number, 0)
+        wait_s = min(LONGEST_RETRY_S, self._limits.retry_s * 2**refusals)
+        if frame.time_s - outcome.at_s >= wait_s:
+            self._refusals[track.number] = refusals + 1
+            del self._visits[track.number]
+
+    def _leave(self, track: Track, frame: Frame) -> None:
+        visit = self._visits.pop(track.number, None)
+        self._refusals.pop(track.number, None)
+        if self._primary == track.number:
+            self._primary = None
+        if visit is not None:
+            self._decider.leave(visit, frame)
+
+    def _break(self, reason: Reason, frame: Frame, detail: str) -> None:
+        """Something does not work: nobody is let in until a whole look went well again."""
+        is_new = self._fault is None or self._fault[0] is not reason
+        self._fault = (reason, detail)
+        self._end_all(reason, frame.at, frame.time_s, detail)
+        if is_new:
+            told = {"reason": reason.value, "detail": detail}
+            self._tell("fault", frame.at, reason.sentence, told)
+
+    def _end_all(self, reason: Reason, at: datetime, time_s: float, detail: str) -> None:
+        """Drop everything that was seen; who was being looked at gets a receipt."""
+        visits, self._visits = self._visits, {}
+        self._refusals.clear()
+        self._tracker = Tracker()
+        self._primary = None
+        for visit in visits.values():
+            if visit.phase is not Phase.DONE and visit.samples:
+                self._decider.note(reason, at, visit, detail)
+                self._last = Outcome(reason, reason.sentence, time_s)
+
+    # -- showing ---------------------------------------------------------------------------------
+
+    def _tell(self, kind: str, at: datetime, message: str, details: dict[str, Any]) -> None:
+        state = GateState.OUT_OF_ORDER
+        self._on_event(GateEvent(kind, at, self._door, state, _sentence(message), details=details))
+
+    def _show(self, frame: Frame) -> None:
+        """Choose what is shown, and tell when it is something new."""
+        visit = self._visits.get(self._primary) if self._primary is not None else None
+        faces = tuple(track.face.bbox_xyxy for track in self._tracker.tracks)
+        last = self._last
+        is_busy = visit is not None and visit.phase in {Phase.CHALLENGE, Phase.PIN}
+        if self._fault is not None:
+            self._say(GateState.OUT_OF_ORDER, self._fault[0].sentence, frame.at)
+        elif last and not is_busy and 0 <= frame.time_s - last.at_s < self._limits.result_s:
+            state = state_after(last.reason)
+            self._say(state, last.words or state.words, frame.at, faces, 1.0)
+        else:
+            state, words, progress = self._words(visit)
+            self._say(state, words, frame.at, faces, progress)
+
+    def _words(self, visit: Visit | None) -> tuple[GateState, str, float]:
+        state, words, progress = GateState.LOOKING, "", 0.0
+        if visit is None or visit.phase is Phase.DONE:
+            pass
+        elif visit.phase is Phase.PIN:
+            state, progress = GateState.ENTER_PIN, 1.0
+        elif visit.phase is Phase.CHALLENGE and visit.challenge is not None:
+            state, words = GateState.CHALLENGE, visit.challenge.prompt
+            progress = visit.challenge.done / len(visit.challenge.movements)
+        else:
+            progress = min(1.0, len(visit.samples) / self._limits.samples_needed)
+            state = GateState.CHECKING
+            if visit.flaws[:1] == (Flaw.TOO_SMALL,):
+                state = GateState.COME_CLOSER
+            elif visit.flaws:
+                state, words = GateState.HOLD_STILL, visit.flaws[0].sentence
+        return state, words or state.words, progress
+
+    def _say(
+        self,
+        state: GateState,
+        message: str,
+        at: datetime,
+        faces: tuple[FloatArray, ...] = (),
+        progress: float = 0.0,
+    ) -> None:
+        message = _sentence(message)
+        self.view = GateView(state, message, faces, progress)
+        if self._shown != (state, message):
+            self._shown = (state, message)
+            self._on_event(GateEvent("state", at, self._door, state, message))
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _reason_of(error: Exception) -> Reason:
+    if isinstance(error, StoreError | GalleryError):
+        return Reason.STORE_FAULT
+    if isinstance(error, DoorError):
+        return Reason.DOOR_FAULT
+    return Reason.INTERNAL_FAULT

@@ -1,0 +1,59 @@
+"""Whose face it is, from all looks at it together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from facegate.domain.decisions import Decision, Outcome
+from facegate.domain.fusion import fuse
+from facegate.domain.reasons import Reason
+from facegate.engine.visit import Sample
+from facegate.services.recognize import Recognizer
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the looks at one face say together.
+
+    Attributes:
+        reason: GRANTED when they show an enrolled person.
+        decision: about the fused probe.
+        name: of the person; empty when there is none.
+        similarities: of each look by itself to the person it is most alike to.
+    """
+
+    reason: Reason
+    decision: Decision
+    name: str
+    similarities: tuple[float | None, ...]
+
+
+def judge(recognizer: Recognizer, samples: Sequence[Sample], agreeing: int) -> Judgement:
+    """Recognize a face from several looks.
+
+    The fused probe must match, and at least `agreeing` looks must match the same person by
+    themselves.
+
+    Args:
+        recognizer: searches the gallery.
+        samples: at least one, best first.
+        agreeing: looks that must agree; more than there are counts as all of them.
+    """
+    embeddings = [one.reading.embedding for one in samples]
+    probes = np.stack([fuse(embeddings), *embeddings])
+    (decision, name), *single = recognizer.recognize(probes)
+    similarities = tuple(one.similarity for one, _ in single)
+    reason = Reason.UNKNOWN_FACE
+    if decision.outcome is Outcome.AMBIGUOUS:
+        reason = Reason.AMBIGUOUS
+    elif decision.outcome is Outcome.MATCH:
+        same = sum(
+            one.outcome is Outcome.MATCH and one.subject_id == decision.subject_id
+            for one, _ in single
+        )
+        enough = same >= min(agreeing, len(single))
+        reason = Reason.GRANTED if enough else Reason.AMBIGUOUS
+    return Judgement(reason, decision, name, similarities)
