@@ -1,0 +1,75 @@
+"""Makes a moving picture of a visit from one photograph: for benchmarks and drills."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from facegate.domain.arrays import FloatArray, ImageArray
+
+NOISE = 2.5
+"""Deviation of a webcam's noise in daylight, in 8-bit steps."""
+
+
+def empty_scene(size_wh: tuple[int, int], seed: int = 0) -> ImageArray:
+    """A wall in soft light with nothing on it, (h, w, 3) uint8 BGR."""
+    random = np.random.default_rng(seed)
+    coarse = random.uniform(90, 150, (6, 8, 3)).astype(np.float32)
+    smooth = cv2.resize(coarse, size_wh, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(np.clip(smooth, 0, 255), np.uint8)
+
+
+def with_noise(frame_bgr: ImageArray, random: np.random.Generator) -> ImageArray:
+    """Add a camera's noise: no two frames of a real camera are the same."""
+    # A quarter of the noise, moved about, costs little and repeats nowhere near.
+    height, width = frame_bgr.shape[:2]
+    tile = random.normal(0, NOISE, (height // 2 + 1, width // 2 + 1, 3)).astype(np.float32)
+    noise = np.tile(tile, (2, 2, 1))[:height, :width]
+    return np.asarray(np.clip(frame_bgr + noise, 0, 255), np.uint8)
+
+
+def visit_film(
+    photo_bgr: ImageArray,
+    landmarks_xy: FloatArray,
+    frames: int,
+    size_wh: tuple[int, int] = (1280, 720),
+    eyes_px: tuple[float, float] = (36.0, 62.0),
+    seed: int = 0,
+) -> Iterator[ImageArray]:
+    """Let the person of a photograph walk up to the camera and stand there.
+
+    The photograph is enlarged, moved and turned a little from frame to frame, as a person sways;
+    beyond its edges it is mirrored, and blurred into the scene, so that no edge of a picture shows.
+
+    Args:
+        photo_bgr: (h, w, 3) uint8, with one face.
+        landmarks_xy: (5, 2) of that face, pixels of the photograph.
+        frames: how many to make; the person walks in the first third.
+        size_wh: of the frames.
+        eyes_px: distance of the eyes at the beginning and when standing, pixels.
+        seed: decides the swaying and the noise.
+
+    Yields:
+        (h, w, 3) uint8 BGR frames.
+    """
+    random = np.random.default_rng(seed)
+    width, height = size_wh
+    eyes = float(np.linalg.norm(landmarks_xy[1] - landmarks_xy[0]))
+    nose_x, nose_y = (float(value) for value in landmarks_xy[2])
+    phases = random.uniform(0, 2 * math.pi, 4)
+    for number in range(frames):
+        walked = min(1.0, 3 * number / max(1, frames))
+        scale = (eyes_px[0] + (eyes_px[1] - eyes_px[0]) * walked) / max(eyes, 1.0)
+        time = number / 15
+        sway = [math.sin(rate * time + phase) for rate, phase in zip((1.1, 1.7, 0.9, 2.3), phases)]  # noqa: B905
+        angle = 2.5 * sway[0]
+        matrix = cv2.getRotationMatrix2D((nose_x, nose_y), angle, scale * (1 + 0.01 * sway[3]))
+        matrix[0, 2] += width / 2 + 12 * sway[1] - nose_x
+        matrix[1, 2] += height / 2 + 8 * sway[2] - nose_y
+        frame = cv2.warpAffine(
+            photo_bgr, matrix, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+        )
+        yield with_noise(np.asarray(frame, np.uint8), random)
