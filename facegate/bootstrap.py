@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from facegate.services.enroll import Enroller
     from facegate.services.identify import Identifier
     from facegate.services.reading import FaceReader
+    from facegate.services.recognize import Recognizer
     from facegate.services.reenroll import Reenroller
     from facegate.store.face_cache import SqliteFaceCache
     from facegate.store.unit_of_work import SqlStore
@@ -236,15 +237,19 @@ class FaceGate:
 
         return Reenroller(self.store, self.embedder, self.embedder.geometry, self.clock)
 
+    def recognizer(self) -> Recognizer:
+        """Searches the people who are enrolled, at the threshold for them."""
+        from facegate.services.recognize import Recognizer
+
+        return Recognizer(self.store, self.gallery, self.threshold_policy())
+
     def identifier(self) -> Identifier:
         """The use case behind `facegate identify`."""
         from facegate.services.identify import Identifier
 
         return Identifier(
             self.reader,
-            self.store,
-            self.gallery,
-            self.threshold_policy(),
+            self.recognizer(),
             self.settings.identification.rules(),
             self.calibration(),
         )

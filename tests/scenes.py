@@ -21,7 +21,9 @@ from facegate.engine.deciding import Decider
 from facegate.engine.gate import Gate, GateView
 from facegate.engine.limits import GateLimits
 from facegate.engine.states import GateEvent
+from facegate.evaluation.operating_point import ThresholdPolicy
 from facegate.services.reading import FaceReader
+from facegate.services.recognize import Recognizer
 
 SIDE_WH = (640, 480)
 NAMES = {1: "Ana", 2: "Ben", 3: "Eve"}
@@ -57,6 +59,27 @@ class ScriptedDetector:
         return sorted(faces, key=lambda face: -face.area_px)
 
 
+class ScriptedStore:
+    """Knows the names of NAMES and nothing else."""
+
+    class _Snapshot:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            pass
+
+        @property
+        def subjects(self):
+            return self
+
+        def names(self, numbers):
+            return {number: NAMES[number] for number in numbers if number in NAMES}
+
+    def snapshot(self):
+        return self._Snapshot()
+
+
 class ScriptedGallery:
     """Holds one template of each of NAMES."""
 
@@ -76,17 +99,9 @@ class ScriptedGallery:
         return rows
 
 
-class ScriptedRecognizer:
-    """The real recognizer's rule, on the scripted gallery."""
-
-    model_id = MODEL
-
-    def recognize(self, probes: np.ndarray) -> list:
-        from facegate.domain.decisions import decide
-
-        found = ScriptedGallery().search(probes, MODEL)
-        decisions = [decide(candidates, threshold()) for candidates in found]
-        return [(one, NAMES.get(one.subject_id or 0, "")) for one in decisions]
+def recognizer() -> Recognizer:
+    """The real one, on the scripted gallery."""
+    return Recognizer(ScriptedStore(), ScriptedGallery(), ThresholdPolicy(threshold(), None, []))
 
 
 class ScriptedCheck:
@@ -150,7 +165,7 @@ class Scene:
             "lobby",
             "test:",
             {"embedder": MODEL},
-            ScriptedRecognizer(),  # type: ignore[arg-type]
+            recognizer(),
             self.desk,
             self._unlock,
             limits,

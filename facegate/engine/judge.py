@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facegate.domain.decisions import Decision, Outcome
+from facegate.domain.decisions import Candidate, Decision, Outcome
 from facegate.domain.fusion import fuse
 from facegate.domain.reasons import Reason
 from facegate.engine.visit import Sample
@@ -22,12 +22,14 @@ class Judgement:
         reason: GRANTED when they show an enrolled person.
         decision: about the fused probe.
         name: of the person; empty when there is none.
+        candidates: the two people most alike to it, best first.
         similarities: of each look by itself to the person it is most alike to.
     """
 
     reason: Reason
     decision: Decision
     name: str
+    candidates: tuple[Candidate, ...]
     similarities: tuple[float | None, ...]
 
 
@@ -44,16 +46,17 @@ def judge(recognizer: Recognizer, samples: Sequence[Sample], agreeing: int) -> J
     """
     embeddings = [one.reading.embedding for one in samples]
     probes = np.stack([fuse(embeddings), *embeddings])
-    (decision, name), *single = recognizer.recognize(probes)
-    similarities = tuple(one.similarity for one, _ in single)
+    fused, *single = recognizer.recognize(probes)
+    decision = fused.decision
+    similarities = tuple(one.decision.similarity for one in single)
     reason = Reason.UNKNOWN_FACE
     if decision.outcome is Outcome.AMBIGUOUS:
         reason = Reason.AMBIGUOUS
     elif decision.outcome is Outcome.MATCH:
         same = sum(
-            one.outcome is Outcome.MATCH and one.subject_id == decision.subject_id
-            for one, _ in single
+            one.decision.outcome is Outcome.MATCH and one.decision.subject_id == decision.subject_id
+            for one in single
         )
         enough = same >= min(agreeing, len(single))
         reason = Reason.GRANTED if enough else Reason.AMBIGUOUS
-    return Judgement(reason, decision, name, similarities)
+    return Judgement(reason, decision, fused.name, fused.candidates, similarities)

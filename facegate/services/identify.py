@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,12 @@ import numpy as np
 
 from facegate.domain.arrays import FloatArray
 from facegate.domain.calibration import Calibration
-from facegate.domain.decisions import Decision, Outcome, decide
+from facegate.domain.decisions import Decision
 from facegate.domain.faces import FaceReading
 from facegate.domain.quality import FaceQuality, QualityRules
 from facegate.errors import EmbeddingSpaceMismatch, UnreadableImage
-from facegate.evaluation.operating_point import ThresholdPolicy
-from facegate.ports import Gallery, Store
 from facegate.services.reading import FaceReader, load_ahead
+from facegate.services.recognize import Recognizer
 from facegate.vision.images import LoadedImage
 
 
@@ -95,18 +94,14 @@ class Identifier:
     def __init__(
         self,
         reader: FaceReader,
-        store: Store,
-        gallery: Gallery,
-        thresholds: ThresholdPolicy,
+        recognizer: Recognizer,
         rules: QualityRules,
         calibration: Calibration | None = None,
     ) -> None:
-        if thresholds.model_id != reader.model_id:
-            raise EmbeddingSpaceMismatch(have=thresholds.model_id, need=reader.model_id)
+        if recognizer.model_id != reader.model_id:
+            raise EmbeddingSpaceMismatch(have=recognizer.model_id, need=reader.model_id)
         self._reader = reader
-        self._store = store
-        self._gallery = gallery
-        self._thresholds = thresholds
+        self._recognizer = recognizer
         self._rules = rules
         self._calibration = calibration
 
@@ -131,30 +126,19 @@ class Identifier:
                 yield self.identify_image(path, image), image
 
     def _faces(self, readings: list[FaceReading], scale: float) -> Iterator[IdentifiedFace]:
-        self._gallery.refresh()
         probes = np.stack([reading.embedding for reading in readings])
-        # The gallery changes only in `refresh`, so this is the very gallery that is searched.
-        threshold = self._thresholds.for_gallery(len(self._gallery))
-        found = self._gallery.search(probes, self._reader.model_id, top_k=2)
-        decisions = [
-            decide(candidates, threshold, self._rules.flaws(reading.quality))
-            for reading, candidates in zip(readings, found, strict=True)
-        ]
-        names = self._names(decisions)
-        for reading, decision in zip(readings, decisions, strict=True):
-            subject = None if decision.subject_id is None else names.get(decision.subject_id)
-            if decision.outcome is Outcome.MATCH and subject is None:
-                # Removed by another process since the search: nobody enrolled any more.
-                decision = replace(decision, outcome=Outcome.UNKNOWN, subject_id=None)  # noqa: PLW2901
+        flaws = [self._rules.flaws(reading.quality) for reading in readings]
+        recognized = self._recognizer.recognize(probes, flaws)
+        for reading, one in zip(readings, recognized, strict=True):
             yield IdentifiedFace(
                 bbox_xyxy=reading.face.bbox_xyxy * np.float32(scale),
                 landmarks_xy=reading.face.landmarks_xy * np.float32(scale),
                 score=reading.face.score,
                 quality=reading.quality,
-                decision=decision,
-                subject=subject,
+                decision=one.decision,
+                subject=one.name or None,
                 model_id=self._reader.model_id,
-                probability=self._probability(decision.similarity),
+                probability=self._probability(one.decision.similarity),
                 prior=None if self._calibration is None else self._calibration.prior,
             )
 
@@ -162,13 +146,6 @@ class Identifier:
         if self._calibration is None or similarity is None:
             return None
         return self._calibration.probability(similarity)
-
-    def _names(self, decisions: list[Decision]) -> dict[int, str]:
-        wanted = {decision.subject_id for decision in decisions} - {None}
-        if not wanted:
-            return {}
-        with self._store.snapshot() as work:
-            return work.subjects.names([number for number in wanted if number is not None])
 
 
 def _rounded(similarity: float | None) -> float | None:

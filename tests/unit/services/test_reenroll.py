@@ -28,6 +28,7 @@ from facegate.gallery.faiss_gallery import FaissGallery
 from facegate.services.enroll import Enroller, EnrollmentStatus, Portraits
 from facegate.services.identify import Identifier
 from facegate.services.reading import FaceReader
+from facegate.services.recognize import Recognizer
 from facegate.services.reenroll import Reenroller, ReenrollmentStatus
 from facegate.store.unit_of_work import SqlStore
 from facegate.vision.align import CropGeometry
@@ -127,7 +128,10 @@ def test_both_networks_templates_live_side_by_side_and_never_meet(place: Place) 
     with pytest.raises(EmbeddingSpaceMismatch):
         place.gallery.search(probe, OTHER)
     with pytest.raises(EmbeddingSpaceMismatch):
-        Identifier(place.reader, place.store, place.gallery, threshold(model_id=OTHER), ANY_QUALITY)
+        Recognizer(place.store, place.gallery, ThresholdPolicy(threshold(model_id=OTHER)))
+    others = Recognizer(place.store, gallery, ThresholdPolicy(threshold(model_id=OTHER)))
+    with pytest.raises(EmbeddingSpaceMismatch):
+        Identifier(place.reader, others, ANY_QUALITY)
 
 
 def test_again_makes_nothing_and_a_new_picture_only_itself(place: Place) -> None:
@@ -309,7 +313,7 @@ def test_without_a_threshold_nobody_matches(place: Place) -> None:
     place.reenroll()
     unset = Threshold.unset(MODEL)
     identifier = Identifier(
-        place.reader, place.store, place.gallery, ThresholdPolicy(unset), ANY_QUALITY
+        place.reader, Recognizer(place.store, place.gallery, ThresholdPolicy(unset)), ANY_QUALITY
     )
     ((row, _),) = identifier.identify_files([place.picture(1)])
     (face,) = row.faces

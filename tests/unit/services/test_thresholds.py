@@ -19,6 +19,7 @@ from facegate.gallery.faiss_gallery import FaissGallery
 from facegate.services.enroll import Enroller, Portraits
 from facegate.services.identify import Identifier
 from facegate.services.reading import FaceReader
+from facegate.services.recognize import Recognizer
 from facegate.services.thresholds import (
     card_fragment,
     shipped_tails,
@@ -58,7 +59,7 @@ class Door:
         self.policy = ThresholdPolicy(threshold(0.2), FPIR, [TAILS])
         gallery = FaissGallery(self.store, MODEL, None)
         self.identifier = Identifier(
-            self.reader, self.store, gallery, self.policy, ANY_QUALITY, calibration
+            self.reader, Recognizer(self.store, gallery, self.policy), ANY_QUALITY, calibration
         )
 
     def picture(self, person: int, change: int = 0) -> Path:
@@ -116,7 +117,7 @@ def test_tau_follows_enrolling_disabling_enabling_and_removing(door: Door) -> No
 def test_a_growing_gallery_can_turn_a_match_into_unknown(door: Door) -> None:
     low, high = door.policy.for_gallery(1).tau, door.policy.for_gallery(13).tau
     wanted = (low + high) / 2  # cosine of the turned face: 1 / sqrt(1 + (change / 255)^2)
-    door.policy = door.identifier._thresholds = ThresholdPolicy(
+    door.policy = door.identifier._recognizer._thresholds = ThresholdPolicy(
         threshold(0.2), FPIR, [_stretched(door, wanted)]
     )
     probe = door.picture(1, 120)

@@ -28,6 +28,7 @@ from facegate.services.enroll import Enroller, EnrollmentStatus, Portraits, pict
 from facegate.services.identify import Identifier
 from facegate.services.measure import run_identification
 from facegate.services.reading import PREFETCH, FaceReader, load_ahead, main_face
+from facegate.services.recognize import Recognizer
 from facegate.services.thresholds import current_threshold
 from facegate.services.verify import NoFaceFound, verify
 from facegate.store.unit_of_work import SqlStore
@@ -60,7 +61,7 @@ class Gate:
 
     def identifier(self) -> Identifier:
         thresholds = ThresholdPolicy(self.threshold, self.target, self.tails)
-        return Identifier(self.reader, self.store, self.gallery, thresholds, self.rules)
+        return Identifier(self.reader, Recognizer(self.store, self.gallery, thresholds), self.rules)
 
     def identify(self, *paths: Path) -> list:
         return [row for row, _ in self.identifier().identify_files(paths)]
