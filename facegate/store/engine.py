@@ -52,8 +52,12 @@ def sqlite_file(url: str) -> Path | None:
     return Path(str(parsed.database))
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, wait_s: float = BUSY_TIMEOUT_S) -> Engine:
     """Open a database; an SQLite file and its folder are made, private to this user.
+
+    Args:
+        url: SQLAlchemy URL.
+        wait_s: how long a transaction waits for another program's (SQLite only).
 
     Raises:
         ConfigError: the URL names a kind of database whose driver is not installed.
@@ -74,7 +78,7 @@ def open_engine(url: str) -> Engine:
         engine = create_engine(
             parsed,
             poolclass=NullPool,
-            connect_args={"timeout": BUSY_TIMEOUT_S},
+            connect_args={"timeout": wait_s},
             hide_parameters=True,
         )
     except (NoSuchModuleError, ModuleNotFoundError) as error:
@@ -82,7 +86,7 @@ def open_engine(url: str) -> Engine:
             f"The driver for {parsed.drivername} is not installed.",
             hint="For PostgreSQL: pip install 'facegate[postgresql]'.",
         ) from error
-    _prepare_sqlite(engine, read_only=read_only)
+    _prepare_sqlite(engine, wait_s, read_only=read_only)
     return engine
 
 
@@ -115,7 +119,7 @@ def _writable(file: Path) -> bool:
     return os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
 
 
-def _prepare_sqlite(engine: Engine, *, read_only: bool) -> None:
+def _prepare_sqlite(engine: Engine, wait_s: float, *, read_only: bool) -> None:
     """Set up each connection.
 
     Python's sqlite3 begins transactions late, which lets two writers start and one fail. Here
@@ -131,7 +135,7 @@ def _prepare_sqlite(engine: Engine, *, read_only: bool) -> None:
         if read_only:
             cursor.execute("PRAGMA query_only=ON")
         else:
-            _write_ahead(cursor)
+            _write_ahead(cursor, wait_s)
             # A door must not forget who was removed when the power fails.
             cursor.execute("PRAGMA synchronous=FULL")
             cursor.execute("PRAGMA secure_delete=ON")  # removed templates leave no bytes behind
@@ -143,9 +147,9 @@ def _prepare_sqlite(engine: Engine, *, read_only: bool) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _write_ahead(cursor: sqlite3.Cursor) -> None:
+def _write_ahead(cursor: sqlite3.Cursor, wait_s: float) -> None:
     """Turn on WAL mode. SQLite does not wait here when two programs do so at once, so we do."""
-    give_up = time.monotonic() + BUSY_TIMEOUT_S
+    give_up = time.monotonic() + wait_s
     while True:
         try:
             cursor.execute("PRAGMA journal_mode=WAL")

@@ -9,7 +9,7 @@ from types import TracebackType
 from sqlalchemy import Engine, select
 from typing_extensions import Self
 
-from facegate.store.engine import open_engine, translated
+from facegate.store.engine import BUSY_TIMEOUT_S, open_engine, translated
 from facegate.store.migrate import ensure_current
 from facegate.store.repositories import (
     SqlEvents,
@@ -83,15 +83,17 @@ class SqlStore:
 
     Args:
         url: SQLAlchemy URL.
+        wait_s: how long a transaction waits for another program's (SQLite only).
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, wait_s: float = BUSY_TIMEOUT_S) -> None:
         self._url = url
+        self._wait_s = wait_s
 
     @cached_property
     def _engine(self) -> Engine:
         ensure_current(self._url)
-        return open_engine(self._url)
+        return open_engine(self._url, self._wait_s)
 
     def transaction(self) -> SqlUnitOfWork:
         """A unit of work that may write; waits for its turn among writers."""
