@@ -24,6 +24,11 @@ VALUES = 15
 """The network's contract; see `facegate.models.yolo`, whose decoding is repeated here without
 torch (a test holds both together)."""
 
+SAME_FACE_SHARE = 0.4
+"""Landmarks closer than this on average, in distances between the eyes, belong to one face. Of
+687 pairs of detections in 500 LFW pictures and 80 WIDER scenes one was a double, 0.14 apart; the
+next nearest pair was 1.24 apart."""
+
 MAX_CANDIDATES = 1000
 """Boxes that suppression looks at, the surest."""
 
@@ -129,6 +134,7 @@ class OnnxFaceDetector:
         if self._landmarker is not None:
             faces = self._landmarker.refine(frame_bgr, faces)
             faces = [face for face in faces if face.score >= settings.score_threshold]
+        faces = without_doubles(faces)
         return sorted(faces, key=lambda face: -face.area_px)
 
     def _scales(self, frame_bgr: ImageArray) -> list[float]:
@@ -169,6 +175,26 @@ class OnnxFaceDetector:
             ((landmarks[finite] - border_px) / ratio_xy).astype(np.float32),
             scores[finite],
         )
+
+
+def without_doubles(faces: list[DetectedFace]) -> list[DetectedFace]:
+    """Keep the surest of those detections whose landmarks say that they are one face.
+
+    Boxes of very different size around one face overlap too little for suppression to see it; their
+    landmarks, once refined, nearly coincide, which those of two people never do.
+    """
+    kept: list[DetectedFace] = []
+    for face in sorted(faces, key=lambda one: -one.score):
+        points = [other.landmarks_xy for other in kept]
+        if not any(_coincide(face.landmarks_xy, other) for other in points):
+            kept.append(face)
+    return kept
+
+
+def _coincide(landmarks_a: FloatArray, landmarks_b: FloatArray) -> bool:
+    apart = float(np.linalg.norm(landmarks_a - landmarks_b, axis=1).mean())
+    eyes = max(float(np.linalg.norm(one[1] - one[0])) for one in (landmarks_a, landmarks_b))
+    return apart < SAME_FACE_SHARE * eyes
 
 
 @lru_cache(maxsize=16)

@@ -42,7 +42,7 @@ def visit_film(
     """Let the person of a photograph walk up to the camera and stand there.
 
     The photograph is enlarged, moved and turned a little from frame to frame, as a person sways;
-    beyond its edges it is mirrored, and blurred into the scene, so that no edge of a picture shows.
+    beyond its edges its colors go on, blurred, so that no edge of a picture shows.
 
     Args:
         photo_bgr: (h, w, 3) uint8, with one face.
@@ -69,7 +69,17 @@ def visit_film(
         matrix = cv2.getRotationMatrix2D((nose_x, nose_y), angle, scale * (1 + 0.01 * sway[3]))
         matrix[0, 2] += width / 2 + 12 * sway[1] - nose_x
         matrix[1, 2] += height / 2 + 8 * sway[2] - nose_y
-        frame = cv2.warpAffine(
-            photo_bgr, matrix, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
-        )
-        yield with_noise(np.asarray(frame, np.uint8), random)
+        yield with_noise(_placed(photo_bgr, matrix, size_wh), random)
+
+
+def _placed(photo_bgr: ImageArray, matrix: FloatArray, size_wh: tuple[int, int]) -> ImageArray:
+    """Put a photograph into a frame; its edges fade into a blurred continuation of its colors."""
+    frame = cv2.warpAffine(photo_bgr, matrix, size_wh, borderMode=cv2.BORDER_REPLICATE)
+    far = cv2.blur(cv2.resize(frame, (80, 45), interpolation=cv2.INTER_AREA), (9, 9))
+    far = cv2.resize(far, size_wh, interpolation=cv2.INTER_CUBIC)
+    inside = np.zeros(photo_bgr.shape[:2], np.float32)
+    margin = max(2, min(inside.shape) // 16)
+    inside[margin:-margin, margin:-margin] = 1.0
+    inside = cv2.blur(inside, (2 * margin + 1, 2 * margin + 1))
+    share = cv2.warpAffine(inside, matrix, size_wh)[..., np.newaxis]
+    return np.asarray(np.clip(share * frame + (1 - share) * far, 0, 255), np.uint8)
