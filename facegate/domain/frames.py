@@ -27,12 +27,19 @@ class Frame:
 
 
 class CameraState(str, Enum):
-    """How a camera is. Values are part of the JSON contract."""
+    """How a camera is. Values are part of the JSON contract.
+
+    OPENING: no picture has been found good yet. UNPLUGGED: it cannot be reached or opened. BUSY:
+    another program has it. ASLEEP: it opens, but no picture comes. SILENT: its pictures stopped
+    coming. FROZEN: the same picture again and again. ENDED: a recording is over; nothing more will
+    come.
+    """
 
     OPENING = "opening"
     LIVE = "live"
     UNPLUGGED = "unplugged"
     BUSY = "busy"
+    ASLEEP = "asleep"
     SILENT = "silent"
     FROZEN = "frozen"
     BLACK = "black"

@@ -1,0 +1,1 @@
+"""Cameras, streams and recordings; begin with `opening.open_camera`."""

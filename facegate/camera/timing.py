@@ -1,0 +1,28 @@
+"""The clocks of a camera, to be replaced in tests."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+
+def _utc_now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Clocks, and the waiting between two tries.
+
+    Attributes:
+        time_s: seconds that never go back.
+        now: wall clock, UTC.
+        wait: waits so many seconds, or until the event is set.
+    """
+
+    time_s: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = _utc_now
+    wait: Callable[[threading.Event, float], object] = threading.Event.wait
