@@ -96,6 +96,38 @@ class IdentificationConfig(QualityConfig):
     max_roll_deg: float = Field(90.0, ge=0, le=180, description="Tilt in the picture, degrees.")
 
 
+class GateConfig(QualityConfig):
+    """The live gate: what a look at a face needs to count, and how long it waits for looks.
+
+    The limits were set by eye, between those of enrollment and of identification: at a door a
+    better look is a moment away, and a visitor is told what to change.
+    """
+
+    min_face_px: float = Field(56.0, ge=1, description="Shorter side of the box, pixels.")
+    min_sharpness: float = Field(0.12, ge=0, le=1, description="Share of detail a blur takes.")
+    min_brightness: float = Field(0.08, ge=0, le=1, description="Mean luminance of the face.")
+    max_brightness: float = Field(0.95, ge=0, le=1, description="Mean luminance of the face.")
+    min_contrast: float = Field(0.03, ge=0, le=0.5, description="Deviation of the luminance.")
+    min_visible: float = Field(0.85, ge=0, le=1, description="Share of the face inside the frame.")
+    max_yaw_deg: float = Field(40.0, ge=0, le=90, description="Turn to the side, degrees.")
+    max_pitch_deg: float = Field(35.0, ge=0, le=90, description="Nod, degrees.")
+    max_roll_deg: float = Field(35.0, ge=0, le=180, description="Tilt in the picture, degrees.")
+    samples_needed: int = Field(
+        3, ge=2, le=10, description="Good looks at a face before anything is decided."
+    )
+    patience_s: float = Field(
+        1.5, ge=0.2, le=30, description="So long an unknown face is looked at before it is refused."
+    )
+    store_wait_s: float = Field(
+        2.0, gt=0, le=30, description="So long a locked database is waited for."
+    )
+
+    def rules(self) -> QualityRules:
+        """The limits of quality as the domain knows them."""
+        names = QualityConfig.model_fields
+        return QualityRules(**{name: getattr(self, name) for name in names})
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -148,6 +180,7 @@ class Settings(BaseSettings):
     detector: DetectorConfig = DetectorConfig()
     enrollment: EnrollmentConfig = EnrollmentConfig()
     identification: IdentificationConfig = IdentificationConfig()
+    gate: GateConfig = GateConfig()
 
     @field_validator("threshold_target")
     @classmethod

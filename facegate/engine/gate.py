@@ -17,7 +17,7 @@ from typing import Any
 
 from facegate.domain.access import DoorRules, Tailgating
 from facegate.domain.arrays import FloatArray
-from facegate.domain.frames import CameraStatus, Frame
+from facegate.domain.frames import CameraState, CameraStatus, Frame
 from facegate.domain.quality import Flaw, QualityRules
 from facegate.domain.reasons import Reason
 from facegate.engine.clock_guard import ClockGuard
@@ -129,6 +129,8 @@ class Gate:
 
         Call it again and again while that lasts; it is told only when something is new.
         """
+        if status.state is CameraState.OPENING and self._fault is None:
+            return self.view  # nothing was seen yet, so nothing can go wrong
         if self._fault != (Reason.CAMERA_FAULT, status.detail):
             self._end_all(Reason.CAMERA_FAULT, status.since, time_s, status.detail)
             self._fault = (Reason.CAMERA_FAULT, status.detail)

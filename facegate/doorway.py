@@ -1,0 +1,220 @@
+"""Puts a live gate together: camera, engine, rules, receipts and the door's output."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import Self
+
+from facegate.bootstrap import FaceGate
+from facegate.camera.opening import open_camera
+from facegate.doors.controller import DoorController
+from facegate.doors.events import DoorEvent, DoorEventKind
+from facegate.doors.opening import open_output
+from facegate.engine.deciding import Decider
+from facegate.engine.gate import Gate, GateView
+from facegate.engine.hand import DoorHand
+from facegate.engine.limits import GateLimits
+from facegate.engine.runner import GateRunner, RunnerFigures
+from facegate.engine.states import GateEvent
+from facegate.errors import ConfigError
+from facegate.services.access import AccessControl
+from facegate.services.desk import GateDesk
+
+if TYPE_CHECKING:
+    from facegate.domain.frames import CameraStatus, Frame
+    from facegate.domain.reasons import Reason
+
+_log = logging.getLogger(__name__)
+
+
+def limits_of(gate: FaceGate) -> GateLimits:
+    """The engine's times and numbers, as set."""
+    wanted = gate.settings.gate
+    return GateLimits(samples_needed=wanted.samples_needed, patience_s=wanted.patience_s)
+
+
+def build_gate(
+    facegate: FaceGate,
+    desk: GateDesk,
+    door: str,
+    source: str,
+    unlock: Callable[[str], None],
+    on_event: Callable[[GateEvent], None],
+    now_s: Callable[[], float] | None = None,
+) -> Gate:
+    """The engine of one door, with the networks in use.
+
+    Args:
+        facegate: all parts.
+        desk: rules and writes receipts.
+        door, source: names for receipts.
+        unlock: opens the door.
+        on_event: told of everything.
+        now_s: the frames' clock; None: frames are simulated.
+    """
+    limits = limits_of(facegate)
+    decider = Decider(
+        door, source, facegate.models_in_use(), facegate.recognizer(), desk, unlock, limits,
+        now_s, _png if facegate.settings.keep_pictures else None,
+    )  # fmt: skip
+    return Gate(
+        door, facegate.reader, facegate.attack_check, desk, decider,
+        facegate.settings.gate.rules(), on_event, limits,
+    )  # fmt: skip
+
+
+class Doorway:
+    """One door with everything that runs it. Use it as a context manager, or `close` it.
+
+    Args:
+        facegate: all parts; its database is opened with the gate's short patience.
+        door: name of a door in the database.
+        source: address of the camera; empty: the door's own.
+        on_event: told of everything, on the threads of the engine and of the door.
+        pace: `real` or `fast`, for recordings.
+        allow_virtual: trust virtual cameras; for tests.
+
+    Raises:
+        DoorError: no such door, or its output cannot be opened.
+        ConfigError: nobody said where the camera is.
+        FacegateError: database, networks or camera address cannot be used.
+    """
+
+    def __init__(
+        self,
+        facegate: FaceGate,
+        door: str,
+        source: str = "",
+        on_event: Callable[[GateEvent], None] = lambda _: None,
+        *,
+        pace: str | None = None,
+        allow_virtual: bool = False,
+    ) -> None:
+        from facegate.store.unit_of_work import SqlStore
+
+        facegate.store = SqlStore(facegate.settings.url, facegate.settings.gate.store_wait_s)
+        self.on_event = on_event
+        self._trail = facegate.audit_trail()
+        self._desk = GateDesk(facegate.store, door, AccessControl(facegate.clock), self._trail)
+        self.door = self._desk.door()
+        address = source or self.door.source
+        if not address:
+            raise ConfigError(
+                f"Nobody said where the camera of {door!r} is.",
+                hint=f"`facegate watch --door {door} --source 0`, or `facegate doors set`.",
+            )
+        self.camera = open_camera(address, pace=pace, allow_virtual=allow_virtual)
+        self._faults: list[str] = []
+        self._guard = threading.Lock()
+        # Networks and index are loaded before the door is touched and the camera is opened.
+        self._hand: DoorHand | None = None
+        self.gate = build_gate(
+            facegate, self._desk, door, self.camera.address, self._unlock, self._told,
+            time.monotonic,
+        )  # fmt: skip
+        self._controller = DoorController(
+            open_output(self.door.output, self.door.name),
+            pulse_s=self.door.unlock_s,
+            held_open_s=self.door.held_open_s or 1e9,
+            on_event=self._door_said,
+        )
+        self._hand = DoorHand(self._controller, self._failed)
+        self.runner = GateRunner(
+            self.camera, self.gate, time.monotonic, is_live=self.camera.is_live,
+            each_round=self._each_round,
+        )  # fmt: skip
+
+    @property
+    def figures(self) -> RunnerFigures:
+        """How the loop does."""
+        return self.runner.figures
+
+    @property
+    def view(self) -> GateView:
+        """What to show right now."""
+        return self.gate.view
+
+    @property
+    def warning(self) -> str:
+        """What an operator should see to although the door works; empty when nothing."""
+        if self._desk.unwritten:
+            return f"{self._desk.unwritten} denials wait to be written down"
+        return self._trail.warning
+
+    def run(self, stop: threading.Event) -> CameraStatus:
+        """Work on the calling thread until told to stop, or until a recording ends."""
+        return self.runner.run(stop)
+
+    def enter_pin(self, pin: str) -> None:
+        """Hand over what a visitor typed. Any thread may call it."""
+        self.gate.enter_pin(pin)
+
+    def close(self) -> None:
+        """Lock the door and let go of everything. May be called twice."""
+        self.camera.close()
+        self._controller.close()
+        self._desk.settle()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _unlock(self, reference: str) -> None:
+        if self._hand is not None:
+            self._hand.unlock(reference)
+
+    def _told(self, event: GateEvent) -> None:
+        try:
+            self.on_event(event)
+        except Exception:  # whoever listens must not be able to stop the gate
+            _log.exception("a listener failed")
+
+    def _door_said(self, event: DoorEvent) -> None:
+        """From the door's thread."""
+        if event.kind in {DoorEventKind.HELD_OPEN, DoorEventKind.FORCED_OPEN} or (
+            event.kind is DoorEventKind.FAULT and not event.reference
+        ):
+            self._failed(
+                f"{event.kind.value}: {event.detail}" if event.detail else event.kind.value
+            )
+
+    def _failed(self, detail: str) -> None:
+        with self._guard:
+            self._faults.append(detail)
+
+    def _each_round(self) -> None:
+        """Between frames, on the engine's thread."""
+        if self._hand is not None:
+            self._hand.poll()
+        with self._guard:
+            faults, self._faults = self._faults, []
+        for detail in faults:
+            self.gate.door_fault(detail, self._desk_now(), time.monotonic())
+        self._desk.settle()
+
+    def _desk_now(self) -> Any:
+        from facegate.bootstrap import utc_now
+
+        return utc_now()
+
+
+def _png(frame: Frame) -> bytes:
+    import cv2
+
+    done, data = cv2.imencode(".png", frame.bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    if not done:
+        raise ConfigError("A frame could not be kept.")
+    return data.tobytes()

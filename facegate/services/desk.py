@@ -1,0 +1,139 @@
+"""Rules on requests at one door and writes every decision down, in one transaction."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from facegate.domain.access import AccessRequest, DoorRules, Ruling
+from facegate.domain.doors import Door
+from facegate.domain.reasons import Reason
+from facegate.domain.receipts import ReceiptDraft
+from facegate.errors import FacegateError
+from facegate.ports import Store
+from facegate.services.access import AccessControl
+from facegate.services.audit import AuditTrail
+
+_log = logging.getLogger(__name__)
+
+FRESH_S = 1.0
+"""So long the door's own settings are not read again; rulings always read everything afresh."""
+
+MAX_UNWRITTEN = 1000
+"""Denials kept in memory while the database cannot be written; the oldest go first."""
+
+
+class GateDesk:
+    """Fulfils `facegate.engine.deciding.Desk` for one door. One thread owns it.
+
+    The ruling, what it changes (attempts, passages) and the receipt are one transaction, and the
+    door is opened only after it was committed: a program that is killed in between leaves a
+    receipt for a door that stayed shut, never an open door without one.
+
+    Args:
+        store: holds policy and receipts.
+        door: its name.
+        access: rules.
+        trail: writes receipts.
+        steady_s: seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        door: str,
+        access: AccessControl,
+        trail: AuditTrail,
+        steady_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store, self._door = store, door
+        self._access, self._trail = access, trail
+        self._steady_s = steady_s
+        self._rules: DoorRules | None = None
+        self._read_s = 0.0
+        self._unwritten: deque[ReceiptDraft] = deque(maxlen=MAX_UNWRITTEN)
+        self._settle = False
+
+    @property
+    def unwritten(self) -> int:
+        """How many denials wait for the database."""
+        return len(self._unwritten)
+
+    def rules(self) -> DoorRules:
+        """What the door asks for right now.
+
+        Raises:
+            StoreError: the database cannot be read.
+            DoorError: there is no such door any more.
+        """
+        now_s = self._steady_s()
+        if self._rules is None or now_s - self._read_s > FRESH_S:
+            door = self.door()
+            self._rules = DoorRules(door.pad, door.tailgating, takes_pairs=door.two_person_s > 0)
+            self._read_s = now_s
+            self._write_late()
+        return self._rules
+
+    def door(self) -> Door:
+        """The door as it is set up. Raises DoorError."""
+        with self._store.snapshot() as work:
+            return work.doors.by_name(self._door)
+
+    def conclude(self, draft: ReceiptDraft, pin: str | None) -> tuple[Ruling, str]:
+        """Rule on a draft and write it down.
+
+        Returns:
+            The ruling and the receipt's number; no number when a PIN has to come first.
+
+        Raises:
+            StoreError: nothing was changed, and nothing may open.
+        """
+        request = AccessRequest(draft.door, draft.subject_id, draft.at, pin, draft.reason)
+        with self._store.transaction() as work:
+            ruling = self._access.rule(work, request)
+            if ruling.reason is Reason.PIN_NEEDED and draft.reason is Reason.GRANTED:
+                return ruling, ""
+            receipt = self._trail.append_within(work, _ruled(draft, ruling))
+            work.commit()
+        self._settle = True
+        return ruling, str(receipt.sequence)
+
+    def would_pass(self, subject_id: int, at: datetime) -> bool:
+        """Whether a person may pass right now; changes nothing."""
+        request = AccessRequest(self._door, subject_id, at)
+        with self._store.snapshot() as work:
+            reason = self._access.explain(work, request).reason
+        return reason in {Reason.GRANTED, Reason.SECOND_PERSON_NEEDED, Reason.PIN_NEEDED}
+
+    def note(self, draft: ReceiptDraft) -> None:
+        """Write down a denial that needs no ruling; later, if the database cannot be written now."""
+        self._unwritten.append(draft)
+        self._write_late()
+
+    def settle(self) -> None:
+        """See to anchors and old pictures. For when nobody waits; never raises."""
+        if self._settle:
+            self._settle = False
+            self._trail.settle()
+
+    def _write_late(self) -> None:
+        while self._unwritten:
+            try:
+                with self._store.transaction() as work:
+                    self._trail.append_within(work, self._unwritten[0])
+                    work.commit()
+            except FacegateError as error:
+                _log.warning("a denial could not be written down yet: %s", error)
+                return
+            self._unwritten.popleft()
+            self._settle = True
+
+
+def _ruled(draft: ReceiptDraft, ruling: Ruling) -> ReceiptDraft:
+    """The draft with what the rules said."""
+    said = [part for part in (ruling.explanation, draft.explanation) if part]
+    return replace(draft, reason=ruling.reason, rule=ruling.rule, explanation="; ".join(said))
