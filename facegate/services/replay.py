@@ -133,7 +133,9 @@ def replay(receipt: Receipt, pictures: Sequence[bytes], chain: ReplayChain) -> R
             score = float(chain.attacks.scores(frame_bgr, [face])[0])
             findings.append(_compared(f"attack score of frame {number}", evidence.pad_score, score))
         reading = chain.reader.read_face(frame_bgr, face)
-        if reading is not None:
+        if reading is None:
+            findings.append(Finding(f"embedding of frame {number}", "made", "not possible", False))
+        else:
             embeddings.append(reading.embedding)
     if any(one.pad_score is not None for one in draft.evidence) and chain.attacks is None:
         notes.append("The attack scores were not computed again: that network is not here.")
