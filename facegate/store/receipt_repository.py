@@ -364,7 +364,7 @@ def _as_found(table: Any) -> builtins.list[Any]:
 
 
 def _whole(value: Any) -> int:
-    return value if isinstance(value, int) else 0
+    return value if isinstance(value, int) else -1  # a number that nothing has
 
 
 def _bytes(value: Any) -> bytes:
