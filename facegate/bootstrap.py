@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,17 +21,20 @@ from facegate.models.registry import ModelCard, Task, choose_card, read_cards
 
 if TYPE_CHECKING:
     from facegate.domain.calibration import Calibration
+    from facegate.domain.people import Template
     from facegate.evaluation.operating_point import ThresholdPolicy
     from facegate.evaluation.stranger_risk import StrangerRisk
     from facegate.gallery.faiss_gallery import FaissGallery
     from facegate.models.onnx_detector import DetectorSettings, OnnxFaceDetector
     from facegate.models.onnx_embedder import OnnxEmbedder
     from facegate.models.onnx_landmarker import OnnxLandmarker
+    from facegate.services.audit import AuditTrail
     from facegate.services.enroll import Enroller
     from facegate.services.identify import Identifier
     from facegate.services.reading import FaceReader
     from facegate.services.recognize import Recognizer
     from facegate.services.reenroll import Reenroller
+    from facegate.services.replay import ReplayChain
     from facegate.store.face_cache import SqliteFaceCache
     from facegate.store.unit_of_work import SqlStore
 
@@ -254,6 +258,35 @@ class FaceGate:
             self.calibration(),
         )
 
+    def audit_trail(self) -> AuditTrail:
+        """The chain of receipts, with its anchors."""
+        from facegate.services.audit import AuditRules, AuditTrail
+
+        rules = AuditRules(
+            anchor_file=self.settings.anchors,
+            anchor_every=self.settings.anchor_every,
+            anchor_after=timedelta(minutes=self.settings.anchor_minutes),
+            keep_pictures=self.settings.keep_pictures,
+            picture_days=self.settings.picture_days,
+        )
+        return AuditTrail(self.store, self.clock, rules)
+
+    def replay_chain(self) -> ReplayChain:
+        """The networks in use, to decide again what a receipt decided."""
+        from facegate.gallery.compare import similarities
+        from facegate.services.replay import ReplayChain
+
+        def load(numbers: Sequence[int]) -> list[Template]:
+            with self.store.snapshot() as work:
+                return list(work.templates.load(numbers))
+
+        models = {
+            "detector": self.detector_card.model_id,
+            "landmarks": self.landmarks_card.model_id,
+            "embedder": self.embedder_card.model_id,
+        }
+        return ReplayChain(models, self.detector, self.reader, load, similarities)
+
     def with_model(self, name: str) -> FaceGate:
         """The same gate with another embedding network."""
         gate = FaceGate(self.settings.model_copy(update={"embedder_model": name}))
@@ -268,6 +301,7 @@ class FaceGate:
             "models_dir": self.settings.models_folder,
             "embedder_model": self.embedder_card.model_id,
             "keep_crops": False,
+            "anchor_file": folder / "anchors.jsonl",
         }
         gate = FaceGate(self.settings.model_copy(update=update))
         gate._tuned = self.baseline()  # the new database knows of no tuning

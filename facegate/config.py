@@ -7,6 +7,7 @@ the environment wins. Unknown keys are errors: a misspelled limit must not silen
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,34 @@ class Settings(BaseSettings):
         "pictures are personal data that show the person, unlike templates; they are deleted with "
         "the person or the template.",
     )
+    keep_pictures: bool = Field(
+        False,
+        description="Keep the pictures that a decision at a door rests on, whole frames, in the "
+        "database. They let an operator see who stood there and replay the decision, but they are "
+        "personal data of everybody in view, strangers too: tell people, and ask whether your law "
+        "allows it. Off: only a digest of each frame is kept.",
+    )
+    picture_days: int = Field(
+        30,
+        ge=0,
+        le=36_500,
+        description="Days after which kept pictures of decisions are deleted; 0: only when "
+        "`facegate audit drop-pictures` is called.",
+    )
+    anchor_file: Path | None = Field(
+        None,
+        description="File to which the newest hash of the receipts is written now and then. It "
+        "shows when receipts were cut off, so put it where whoever can change the database cannot: "
+        "another disk, another user's folder; empty: a file in this user's state folder.",
+    )
+    anchor_every: int = Field(
+        100, ge=1, description="At the latest after so many receipts an anchor is written."
+    )
+    anchor_minutes: float = Field(
+        60.0,
+        gt=0,
+        description="And with the first receipt that comes so many minutes after the last anchor.",
+    )
     threshold_target: str = Field(
         "",
         description="What τ shall keep: f1, fmr:RATE or fpir:RATE; empty: as `facegate threshold "
@@ -208,6 +237,16 @@ class Settings(BaseSettings):
         """The database's SQLAlchemy URL; may hold a password, so never print it."""
         given = self.database_url.get_secret_value()
         return given or f"sqlite:///{(self.data_dir / 'facegate.db').absolute()}"
+
+    @property
+    def anchors(self) -> Path:
+        """The anchor file: as set, else one in the state folder for this very database."""
+        if self.anchor_file is not None:
+            return self.anchor_file
+        # Made of where the database is, not of what is in it: a replaced one is then noticed.
+        digest = hashlib.sha256(self.url.encode()).hexdigest()[:12]
+        folder = platformdirs.user_state_path("facegate", appauthor=False)
+        return folder / "anchors" / f"{digest}.jsonl"
 
     @property
     def models_folder(self) -> Path:

@@ -28,7 +28,6 @@ from facegate.services.desk import GateDesk
 
 if TYPE_CHECKING:
     from facegate.domain.frames import CameraStatus, Frame
-    from facegate.domain.reasons import Reason
 
 _log = logging.getLogger(__name__)
 

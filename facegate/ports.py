@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -10,12 +10,16 @@ from typing import Protocol
 
 from typing_extensions import Self
 
+from facegate.domain.anchors import Anchor
 from facegate.domain.arrays import FloatArray, ImageArray
 from facegate.domain.calibration import Calibration
 from facegate.domain.decisions import Candidate, Threshold
 from facegate.domain.faces import DetectedFace, FaceReading
 from facegate.domain.frames import CameraStatus, Frame
 from facegate.domain.people import Event, KeptCrop, Subject, Template
+from facegate.domain.reasons import Reason
+from facegate.domain.receipts import Erasure, Part, Receipt, ReceiptDraft
+from facegate.domain.stored_entries import StoredEntry
 from facegate.domain.tails import ScoreTails
 from facegate.domain.targets import ThresholdTarget
 
@@ -254,6 +258,89 @@ class EventRepository(Protocol):
         """Newest events first."""
 
 
+class ReceiptRepository(Protocol):
+    """The chain of receipts; only ever appended to."""
+
+    def append(self, draft: ReceiptDraft) -> Receipt:
+        """Write a decision down, in the caller's transaction, which must be one that writes.
+
+        Raises:
+            ReceiptError: it holds what a receipt cannot, or the end of the chain is damaged.
+        """
+
+    def erase(self, at: datetime, why: str, erased: Mapping[Part, Iterable[int]]) -> Erasure:
+        """Delete parts of receipts, and say so in the chain."""
+
+    def head(self) -> tuple[int, str]:
+        """Sequence and hash of the newest entry; 0 and the genesis hash when there is none."""
+
+    def store_id(self) -> str:
+        """The database's own id."""
+
+    def get(self, sequence: int) -> Receipt | Erasure:
+        """One entry. Raises InputError when there is none of that number."""
+
+    def latest(self) -> Receipt | None:
+        """The newest decision, or None."""
+
+    def since(self, at: datetime) -> list[Receipt]:
+        """All decisions from a moment on, oldest first."""
+
+    def filter(
+        self,
+        *,
+        door: str | None = None,
+        reason: Reason | None = None,
+        subject: int | str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> list[Receipt]:
+        """Decisions that meet all conditions, newest first.
+
+        Args:
+            door, reason: exactly these.
+            subject: a person's number, or the name that the person had then.
+            since, until: not before the one, and before the other.
+            after: only behind this sequence.
+            limit: at most so many.
+        """
+
+    def pictures(self, sequence: int) -> list[bytes]:
+        """The kept pictures of one receipt, in the order of its evidence; empty when none are."""
+
+    def of_subject(self, subject: int | str) -> list[int]:
+        """Sequences of the receipts of one person, by number or by the name they had then."""
+
+    def called(self, name: str) -> set[int]:
+        """Numbers of all people who had this name when a receipt was made."""
+
+    def names_of(self, subject_id: int) -> set[str]:
+        """All names that a person had when receipts were made."""
+
+    def words(self) -> Iterator[tuple[int, str]]:
+        """Sequence and JSON of the words of all receipts that still have them."""
+
+    def with_pictures(self, before: datetime | None = None) -> list[int]:
+        """Sequences of the receipts older than a moment whose pictures are kept."""
+
+    def erasures(self, after: int = 0) -> Iterator[tuple[int, str]]:
+        """Sequence and text of all erasures after a sequence, unverified."""
+
+    def walk(self, after: int = 0, last: int | None = None) -> Iterator[StoredEntry]:
+        """All entries as they are found, by sequence, also parts and pictures without an entry."""
+
+    def add_anchor(self, anchor: Anchor) -> None:
+        """Note an anchor that was written to the file; one that is known is left as it is."""
+
+    def anchors(self) -> list[tuple[int, datetime | None, int, str, str]]:
+        """Number, time, sequence, hash and anchor hash of all anchors, as found, oldest first."""
+
+    def last_anchor(self) -> tuple[int, datetime, int] | None:
+        """Number, time and sequence of the newest anchor, or None."""
+
+
 class UnitOfWork(Protocol):
     """One transaction. Leaving it without `commit()` changes nothing."""
 
@@ -276,6 +363,10 @@ class UnitOfWork(Protocol):
     @property
     def events(self) -> EventRepository:
         """The store's history."""
+
+    @property
+    def receipts(self) -> ReceiptRepository:
+        """The chain of receipts."""
 
     def __enter__(self) -> Self: ...
 

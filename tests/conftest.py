@@ -22,7 +22,8 @@ def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
     home = tmp_path / "home"
     home.mkdir()
-    for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+    folders = ("HOME", *(f"XDG_{kind}_HOME" for kind in ("DATA", "CONFIG", "CACHE", "STATE")))
+    for name in folders:
         monkeypatch.setenv(name, str(home))
     monkeypatch.setenv("FACEGATE_DATA_DIR", str(tmp_path / "data"))
 

@@ -14,6 +14,7 @@ import typer
 
 from facegate import __version__
 from facegate.cli import (
+    audit,
     bench,
     cameras,
     db,
@@ -64,6 +65,7 @@ app.add_typer(train.app, name="train", rich_help_panel=_TRUST)
 app.command("bench", rich_help_panel=_TRUST)(bench.bench)
 app.add_typer(cameras.app, name="cameras", rich_help_panel=_CARE)
 app.add_typer(models.app, name="models", rich_help_panel=_CARE)
+app.add_typer(audit.app, name="audit", rich_help_panel=_CARE)
 app.add_typer(db.app, name="db", rich_help_panel=_CARE)
 app.command("doctor", rich_help_panel=_CARE)(doctor.doctor)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from enum import Enum
 from typing import Any
@@ -28,10 +28,12 @@ class Candidate:
     Attributes:
         subject_id: the person's number in the store.
         similarity: cosine in [-1, 1] to the person's most alike template, higher is more alike.
+        template_id: that template's number in the store, for receipts; None when unknown.
     """
 
     subject_id: int
     similarity: float
+    template_id: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from facegate.domain.arrays import ImageArray
+from facegate.domain.pictures import frame_sha256
 from facegate.domain.reasons import Reason
-from facegate.domain.receipts import Evidence, ReceiptDraft
+from facegate.domain.receipts import Evidence, ReceiptDraft, finite
 from facegate.engine.judge import Judgement
 from facegate.engine.visit import Sample, Visit
-
-
-def frame_sha256(frame_bgr: ImageArray) -> str:
-    """The digest that binds a receipt to a frame's pixels, hex.
-
-    SHA-256 of the shape as `height,width,3;` in ASCII and then the BGR bytes, row by row.
-    """
-    height, width = frame_bgr.shape[:2]
-    digest = hashlib.sha256(f"{height},{width},3;".encode("ascii"))
-    digest.update(frame_bgr.tobytes())
-    return digest.hexdigest()
 
 
 def draft_of(
@@ -48,6 +36,7 @@ def draft_of(
     decision = judgement.decision if judgement else None
     similarities = judgement.similarities if judgement else (None,) * len(samples)
     threshold = decision.threshold if decision else None
+    best, second = [*(judgement.candidates if judgement else ()), None, None][:2]
     recognized = judgement is not None and bool(judgement.name)
     return ReceiptDraft(
         at=at,
@@ -59,8 +48,10 @@ def draft_of(
         models=dict(models),
         tau=threshold.tau if threshold and threshold.is_set else None,
         operating_point=threshold.evidence() if threshold else None,
-        similarity=decision.similarity if decision else None,
-        second_similarity=decision.second_similarity if decision else None,
+        similarity=finite(decision.similarity) if decision else None,
+        second_similarity=finite(decision.second_similarity) if decision else None,
+        best_template_id=best.template_id if best else None,
+        second_template_id=second.template_id if second else None,
         margin=threshold.margin if threshold else None,
         pad=dict(pad or {}),
         explanation=explanation,

@@ -202,7 +202,7 @@ class Gate:
         return Sight(self._visits[track.number], others, is_due)
 
     def _sample(self, watched: Sequence[Track], frame: Frame) -> None:
-        """Judge the faces, and encode those that are worth it, in one batch."""
+        """Judge the faces, and encode those that are worth it."""
         inspected = {
             id(one.face): one
             for one in self._reader.inspect(frame.bgr, [track.face for track in watched])
@@ -217,8 +217,10 @@ class Gate:
             visit.flaws = (Flaw.CUT_OFF,) if one is None else self._quality.flaws(one.quality)
             if one is not None and self._is_wanted(visit, one, frame):
                 wanted.append((visit, one))
-        readings = self._reader.encode([one for _, one in wanted])
-        for (visit, _), reading in zip(wanted, readings, strict=True):
+        for visit, one in wanted:
+            # One at a time: in a batch a network may round differently, and a replay of the
+            # receipt must give the same bits.
+            (reading,) = self._reader.encode([one])
             visit.add(Sample(frame, reading))
 
     def _begin(self, track: Track) -> Visit:

@@ -44,9 +44,10 @@ def judge(recognizer: Recognizer, samples: Sequence[Sample], agreeing: int) -> J
         samples: at least one, best first.
         agreeing: looks that must agree; more than there are counts as all of them.
     """
-    embeddings = [one.reading.embedding for one in samples]
-    probes = np.stack([fuse(embeddings), *embeddings])
-    fused, *single = recognizer.recognize(probes)
+    embeddings = np.stack([one.reading.embedding for one in samples])
+    # By itself: in a batch a search may round differently, and a replay must give the same bits.
+    (fused,) = recognizer.recognize(fuse(embeddings)[np.newaxis])
+    single = recognizer.recognize(embeddings)
     decision = fused.decision
     similarities = tuple(one.decision.similarity for one in single)
     reason = Reason.UNKNOWN_FACE

@@ -108,7 +108,7 @@ class Visit:
         challenge or a PIN, where heads turn, such looks are counted and not kept.
         """
         if self.samples:
-            known = fuse([one.reading.embedding for one in self.samples])
+            known = self.probe()
             if float(known @ sample.reading.embedding) < self._agreement:
                 if self.phase is not Phase.COLLECTING:
                     self.strangers += 1
@@ -129,7 +129,7 @@ class Visit:
 
     def probe(self) -> FloatArray:
         """All samples in one, (d,) unit vector; in the order of `best`."""
-        return fuse([one.reading.embedding for one in self.best()])
+        return fuse(np.stack([one.reading.embedding for one in self.best()]))
 
     def end(self, outcome: Outcome) -> None:
         """Nothing more is decided about this visit."""

@@ -124,14 +124,18 @@ class FaissGallery:
         return found
 
     def _by_subject(self, similarities: FloatArray, numbers: Any) -> list[Candidate]:
-        best: dict[int, float] = {}
+        best: dict[int, tuple[float, int]] = {}
         for similarity, number in zip(similarities, numbers, strict=True):
             if number >= 0:
-                owner = self._owners[int(number)]
-                best[owner] = max(best.get(owner, -2.0), float(similarity))
-        ranked = sorted(best.items(), key=lambda item: (-item[1], item[0]))
+                owner, value = self._owners[int(number)], float(similarity)
+                if owner not in best or value > best[owner][0]:
+                    best[owner] = (value, int(number))
+        ranked = sorted(best.items(), key=lambda item: (-item[1][0], item[0]))
         # Rounding may carry the cosine of equal vectors a little past 1.
-        return [Candidate(owner, min(1.0, max(-1.0, value))) for owner, value in ranked]
+        return [
+            Candidate(owner, min(1.0, max(-1.0, value)), template)
+            for owner, (value, template) in ranked
+        ]
 
     def _clear(self) -> None:
         self._index, self._owners, self._revision = None, {}, None

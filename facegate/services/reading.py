@@ -77,6 +77,15 @@ class FaceReader:
         """Read a (h, w, 3) uint8 frame; largest face first, empty when there is none."""
         return self.encode(self.inspect(frame_bgr, self._detector.detect(frame_bgr)))
 
+    def read_face(self, frame_bgr: ImageArray, face: DetectedFace) -> FaceReading | None:
+        """Read one face that was found in this very frame; None when it cannot be aligned.
+
+        One crop by itself: in a batch with others a network may round differently, and a replay
+        must give the same bits.
+        """
+        readings = self.encode(self.inspect(frame_bgr, [face]))
+        return readings[0] if readings else None
+
     def read_main(self, frame_bgr: ImageArray) -> FaceReading | None:
         """Read only the face that the picture is about, or None when there is no face."""
         faces = self._detector.detect(frame_bgr)

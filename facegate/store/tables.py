@@ -183,3 +183,55 @@ gallery_state = Table(
     CheckConstraint("id = 1", name="single_row"),
 )
 """One row: the store's own id, and a number that grows with every change to what is searched."""
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("sequence", LargeNumber, primary_key=True, autoincrement=False),
+    Column("kind", String(20), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("door", Text, nullable=False),
+    Column("reason", String(40), nullable=False),
+    Column("text", Text, nullable=False),  # canonical JSON; the other columns only repeat it
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    UniqueConstraint("previous_hash"),  # a chain cannot fork
+    UniqueConstraint("hash"),
+    Index(None, "at"),
+    Index(None, "door"),
+)
+"""The chain, see `facegate.domain.chain`. Triggers refuse every change and every deletion."""
+
+receipt_parts = Table(
+    "receipt_parts",
+    metadata,
+    Column("sequence", ForeignKey("receipts.sequence"), primary_key=True, autoincrement=False),
+    Column("part", String(20), primary_key=True),
+    Column("salt", LargeBinary, nullable=False),
+    Column("text", Text, nullable=False),  # canonical JSON, which the chain commits to
+    Column("subject_id", Integer, nullable=True),  # no key: people may be removed
+    Column("subject_name", Text, nullable=True),
+    Index(None, "subject_id"),
+    Index(None, "subject_name"),
+)
+"""What names people. Rows may be deleted (an entry of the chain then says so), never changed."""
+
+receipt_pictures = Table(
+    "receipt_pictures",
+    metadata,
+    Column("sequence", ForeignKey("receipts.sequence"), primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("image", LargeBinary, nullable=False),  # PNG of the whole frame
+)
+"""Frames of the evidence, where the setting `keep_pictures` says so."""
+
+receipt_anchors = Table(
+    "receipt_anchors",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("sequence", LargeNumber, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("anchor_hash", String(64), nullable=False),
+)
+"""What was written to the anchor file, so that a cut file is noticed."""

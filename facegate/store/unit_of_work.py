@@ -11,6 +11,7 @@ from typing_extensions import Self
 
 from facegate.store.engine import BUSY_TIMEOUT_S, open_engine, translated
 from facegate.store.migrate import ensure_current
+from facegate.store.receipt_repository import SqlReceipts
 from facegate.store.repositories import (
     SqlEvents,
     SqlKeptCrops,
@@ -32,6 +33,7 @@ class SqlUnitOfWork:
     kept_crops: SqlKeptCrops
     thresholds: SqlThresholds
     events: SqlEvents
+    receipts: SqlReceipts
 
     def __init__(self, engine: Engine, url: str, *, writes: bool) -> None:
         self._engine = engine
@@ -51,6 +53,7 @@ class SqlUnitOfWork:
             self.kept_crops = SqlKeptCrops(connection)
             self.thresholds = SqlThresholds(connection)
             self.events = SqlEvents(connection)
+            self.receipts = SqlReceipts(connection)
             self._stack = stack.pop_all()
         return self
 
