@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 STATUS_EVERY_S = 0.5
 
+COLORS = {"welcome": "green", "out_of_order": "bold red", "locked_out": "red"}
+
 
 def watch(
     door: Annotated[str, typer.Option("--door", help="Name of the door, see `facegate doors`.")],
@@ -100,8 +102,6 @@ class _JsonLines:
 class _Lines:
     """A line for each decision and fault, and below them how the gate is right now."""
 
-    COLORS = {"welcome": "green", "out_of_order": "bold red", "locked_out": "red"}
-
     def __init__(self) -> None:
         self._out = console()
         self._status: Any = None
@@ -124,7 +124,7 @@ class _Lines:
         if event.kind == "state":
             return
         time = event.at.astimezone().strftime("%H:%M:%S")
-        color = self.COLORS.get(event.state.value, "yellow")
+        color = COLORS.get(event.state.value, "yellow")
         details = event.details
         who = plain(details.get("person") or "")
         words = f"{time}  [{color}]{plain(event.message)}[/{color}]"

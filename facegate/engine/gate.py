@@ -129,7 +129,7 @@ class Gate:
 
         Call it again and again while that lasts; it is told only when something is new.
         """
-        if status.state is CameraState.OPENING and self._fault is None:
+        if status.state is CameraState.OPENING and self._fault is None and not self._visits:
             return self.view  # nothing was seen yet, so nothing can go wrong
         if self._fault != (Reason.CAMERA_FAULT, status.detail):
             self._end_all(Reason.CAMERA_FAULT, status.since, time_s, status.detail)

@@ -110,7 +110,7 @@ class GateDesk:
         return reason in {Reason.GRANTED, Reason.SECOND_PERSON_NEEDED, Reason.PIN_NEEDED}
 
     def note(self, draft: ReceiptDraft) -> None:
-        """Write down a denial that needs no ruling; later, if the database cannot be written now."""
+        """Write down a denial that needs no ruling; later, if it cannot be done now."""
         self._unwritten.append(draft)
         self._write_late()
 
