@@ -6,23 +6,29 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 from typing_extensions import Self
 
 from facegate.bootstrap import FaceGate
 from facegate.camera.opening import open_camera
+from facegate.domain.attacks import PadPolicy
+from facegate.domain.doors import Door
 from facegate.doors.controller import DoorController
-from facegate.doors.events import DoorEvent, DoorEventKind
-from facegate.doors.opening import open_output
+from facegate.doors.events import DoorEvent
+from facegate.doors.plugins import open_output
+from facegate.doors.secrets import OutputContext
 from facegate.engine.deciding import Decider
+from facegate.engine.drill import Drill
 from facegate.engine.gate import Gate, GateView
 from facegate.engine.hand import DoorHand
 from facegate.engine.limits import GateLimits
 from facegate.engine.runner import GateRunner, RunnerFigures
 from facegate.engine.states import GateEvent
-from facegate.errors import ConfigError
+from facegate.errors import ConfigError, PolicyError
+from facegate.ports import Camera
 from facegate.services.access import AccessControl
 from facegate.services.desk import GateDesk
 
@@ -68,6 +74,14 @@ def build_gate(
     )  # fmt: skip
 
 
+class LiveCamera(Camera, Protocol):
+    """A camera that knows whether its frames come at their own time."""
+
+    @property
+    def is_live(self) -> bool:
+        """False for recordings, whose frames are never too old."""
+
+
 class Doorway:
     """One door with everything that runs it. Use it as a context manager, or `close` it.
 
@@ -78,6 +92,7 @@ class Doorway:
         on_event: told of everything, on the threads of the engine and of the door.
         pace: `real` or `fast`, for recordings.
         allow_virtual: trust virtual cameras; for tests.
+        camera: takes the place of `source`; must say whether it `is_live`.
 
     Raises:
         DoorError: no such door, or its output cannot be opened.
@@ -94,21 +109,23 @@ class Doorway:
         *,
         pace: str | None = None,
         allow_virtual: bool = False,
+        camera: LiveCamera | None = None,
     ) -> None:
         from facegate.store.unit_of_work import SqlStore
 
+        self._clock = facegate.clock
         facegate.store = SqlStore(facegate.settings.url, facegate.settings.gate.store_wait_s)
         self.on_event = on_event
         self._trail = facegate.audit_trail()
         self._desk = GateDesk(facegate.store, door, AccessControl(facegate.clock), self._trail)
         self.door = self._desk.door()
         address = source or self.door.source
-        if not address:
+        if not address and camera is None:
             raise ConfigError(
                 f"Nobody said where the camera of {door!r} is.",
                 hint=f"`facegate watch --door {door} --source 0`, or `facegate doors set`.",
             )
-        self.camera = open_camera(address, pace=pace, allow_virtual=allow_virtual)
+        self.camera = camera or open_camera(address, pace=pace, allow_virtual=allow_virtual)
         self._faults: list[str] = []
         self._guard = threading.Lock()
         # Networks and index are loaded before the door is touched and the camera is opened.
@@ -118,7 +135,7 @@ class Doorway:
             time.monotonic,
         )  # fmt: skip
         self._controller = DoorController(
-            open_output(self.door.output, self.door.name),
+            open_output(self.door.output, OutputContext(self.door.name)),
             pulse_s=self.door.unlock_s,
             held_open_s=self.door.held_open_s or 1e9,
             on_event=self._door_said,
@@ -183,9 +200,8 @@ class Doorway:
 
     def _door_said(self, event: DoorEvent) -> None:
         """From the door's thread."""
-        if event.kind in {DoorEventKind.HELD_OPEN, DoorEventKind.FORCED_OPEN} or (
-            event.kind is DoorEventKind.FAULT and not event.reference
-        ):
+        # An order that failed is heard of through the hand, with its receipt.
+        if event.kind.is_alarm and not (event.reference and event.detail.startswith("unlock")):
             self._failed(
                 f"{event.kind.value}: {event.detail}" if event.detail else event.kind.value
             )
@@ -201,13 +217,61 @@ class Doorway:
         with self._guard:
             faults, self._faults = self._faults, []
         for detail in faults:
-            self.gate.door_fault(detail, self._desk_now(), time.monotonic())
+            self.gate.door_fault(detail, self._clock(), time.monotonic())
         self._desk.settle()
 
-    def _desk_now(self) -> Any:
-        from facegate.bootstrap import utc_now
 
-        return utc_now()
+def simulated_door(
+    facegate: FaceGate, begin: datetime, policy: str = "", pad: PadPolicy = PadPolicy.PASSIVE
+) -> Drill:
+    """A gate for drills: real networks, rules and receipts; simulated time, and no lock.
+
+    Args:
+        facegate: over a database of its own, people enrolled; its clock becomes the drill's.
+        begin: when the door was set up, before the first visit.
+        policy: rules as TOML with one door; empty: everybody may always pass.
+        pad: of the door, where no policy is given.
+
+    Raises:
+        PolicyError: the rules are wrong, or have not just one door.
+    """
+    from facegate.engine.plans import empty_frame
+    from facegate.services.policy_edit import PolicyEditor
+    from facegate.services.policy_file import read_policy
+
+    clock = _SetClock(begin)
+    facegate.clock = clock
+    with facegate.store.transaction() as work:
+        editor = PolicyEditor(work, begin)
+        if policy:
+            wanted = read_policy(policy, work.policy.load().people)
+            if len(wanted.doors) != 1:
+                raise PolicyError("A drill needs rules with exactly one door.")
+            editor.replace_all(wanted)
+            door = wanted.doors[0].name
+        else:
+            door = "drill"
+            editor.add_door(Door(door, pad=pad), everyone=True)
+        work.commit()
+    desk = GateDesk(facegate.store, door, AccessControl(clock), facegate.audit_trail())
+
+    def make(on_event: Callable[[GateEvent], None]) -> Gate:
+        return build_gate(facegate, desk, door, "drill", lambda _: None, on_event)
+
+    return Drill(make, empty_frame, clock.set)
+
+
+class _SetClock:
+    """A clock that shows what it was told."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+
+    def set(self, at: datetime) -> None:
+        self._at = at
+
+    def __call__(self) -> datetime:
+        return self._at
 
 
 def _png(frame: Frame) -> bytes:

@@ -125,6 +125,7 @@ class ScriptedDesk:
         self.door_rules = DoorRules(pad=PadPolicy.PASSIVE)
         self.receipts: list[tuple[Reason, ReceiptDraft]] = []
         self.notes: list[ReceiptDraft] = []
+        self.taken_back: list[ReceiptDraft] = []
         self.ruling: Callable[[ReceiptDraft, str | None], Reason] = lambda draft, pin: draft.reason
         self.may_pass: set[int] = set(NAMES)
         self.error: Exception | None = None
@@ -143,6 +144,9 @@ class ScriptedDesk:
 
     def would_pass(self, subject_id: int, at: datetime) -> bool:
         return subject_id in self.may_pass
+
+    def take_back(self, draft: ReceiptDraft) -> None:
+        self.taken_back.append(draft)
 
     def note(self, draft: ReceiptDraft) -> None:
         self.notes.append(draft)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from facegate.cli import bench_live
 from facegate.cli.machine import processor_name
 from facegate.cli.output import JsonOption, ModelOption, console, plain, print_json, remark, table
 
@@ -21,7 +22,13 @@ SEARCH_SIZES = (1_000, 10_000)
 DETECTION_SIZES_WH = ((250, 250), (640, 480), (1280, 720))
 
 
+app = typer.Typer(help="How fast is it here? Every stage, or a whole gate (`live`).")
+app.command("live")(bench_live.live)
+
+
+@app.callback(invoke_without_command=True)
 def bench(
+    context: typer.Context,
     rounds: Annotated[int, typer.Option("--rounds", min=3, help="Measurements of each.")] = 60,
     peer_detectors: Annotated[
         list[Path] | None,
@@ -37,6 +44,8 @@ def bench(
     as_json: JsonOption = False,
 ) -> None:
     """Time every stage on this machine, in turns: median, quartiles, ratio to peers."""
+    if context.invoked_subcommand is not None:
+        return
     from facegate.bootstrap import start
     from facegate.evaluation.timing import time_in_turns
 

@@ -30,6 +30,7 @@ from facegate.cli import (
     train,
     tune,
     verify,
+    watch,
 )
 from facegate.cli.output import fail
 from facegate.errors import FacegateError
@@ -56,13 +57,14 @@ app.command("demo", rich_help_panel=_EVERY_DAY)(demo.demo)
 app.command("enroll", rich_help_panel=_EVERY_DAY)(enroll.enroll)
 app.command("identify", rich_help_panel=_EVERY_DAY)(identify.identify)
 app.command("verify", rich_help_panel=_EVERY_DAY)(verify.verify)
+app.command("watch", rich_help_panel=_EVERY_DAY)(watch.watch)
 app.add_typer(people.app, name="people", rich_help_panel=_EVERY_DAY)
 app.command("tune", rich_help_panel=_TRUST)(tune.tune)
 app.add_typer(threshold.app, name="threshold", rich_help_panel=_TRUST)
 app.add_typer(evaluate.app, name="eval", rich_help_panel=_TRUST)
 app.command("report", rich_help_panel=_TRUST)(report.report)
 app.add_typer(train.app, name="train", rich_help_panel=_TRUST)
-app.command("bench", rich_help_panel=_TRUST)(bench.bench)
+app.add_typer(bench.app, name="bench", rich_help_panel=_TRUST)
 app.add_typer(cameras.app, name="cameras", rich_help_panel=_CARE)
 app.add_typer(models.app, name="models", rich_help_panel=_CARE)
 app.add_typer(audit.app, name="audit", rich_help_panel=_CARE)

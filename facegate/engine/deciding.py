@@ -42,6 +42,9 @@ class Desk(Protocol):
     def would_pass(self, subject_id: int, at: datetime) -> bool:
         """Whether a person may pass right now; changes nothing."""
 
+    def take_back(self, draft: ReceiptDraft) -> None:
+        """The door did not open after a grant: nobody passed. Raises StoreError."""
+
     def note(self, draft: ReceiptDraft) -> None:
         """Write down a denial that needs no ruling; never raises."""
 
@@ -273,6 +276,7 @@ class Decider:
             except DoorError as error:
                 reason, words = Reason.DOOR_FAULT, Reason.DOOR_FAULT.sentence
                 self.note(reason, frame.at, visit, str(error))
+                self._desk.take_back(draft)
             else:
                 words = ""
                 if draft.subject_id is not None:

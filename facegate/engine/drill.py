@@ -90,17 +90,19 @@ class Drill:
         make_gate: builds the gate, given who is told of its events.
         frames_per_s: of the simulated camera.
         empty: what the camera sees when nobody is there.
+        on_time: told what time it is, before every frame.
     """
 
     def __init__(
         self,
         make_gate: Callable[[Callable[[GateEvent], None]], Gate],
         empty: Callable[[int], ImageArray],
+        on_time: Callable[[datetime], None] = lambda _: None,
         frames_per_s: float = 15.0,
     ) -> None:
         self._events: list[GateEvent] = []
         self._gate = make_gate(self._events.append)
-        self._empty = empty
+        self._empty, self._on_time = empty, on_time
         self._step_s = 1.0 / frames_per_s
         self._start: datetime | None = None
         self._time_s = 0.0
@@ -134,6 +136,7 @@ class Drill:
 
     def _show(self, frame_bgr: ImageArray) -> None:
         at = (self._start or datetime.min) + timedelta(seconds=self._time_s)
+        self._on_time(at)
         self._gate.step(Frame(frame_bgr, at, self._time_s, self._number))
         self._number += 1
         self._time_s += self._step_s

@@ -106,8 +106,14 @@ class GateDesk:
         """Whether a person may pass right now; changes nothing."""
         request = AccessRequest(self._door, subject_id, at)
         with self._store.snapshot() as work:
-            reason = self._access.explain(work, request).reason
+            reason = self._access.explain(work, request).ruling.reason
         return reason in {Reason.GRANTED, Reason.SECOND_PERSON_NEEDED, Reason.PIN_NEEDED}
+
+    def take_back(self, draft: ReceiptDraft) -> None:
+        """The door did not open after a grant: nobody passed."""
+        with self._store.transaction() as work:
+            self._access.take_back(work, AccessRequest(draft.door, draft.subject_id, draft.at))
+            work.commit()
 
     def note(self, draft: ReceiptDraft) -> None:
         """Write down a denial that needs no ruling; later, if it cannot be done now."""

@@ -305,6 +305,7 @@ def test_a_door_that_does_not_move_is_a_fault_with_a_receipt() -> None:
     scene.run(1, Place(ANA))
     assert scene.gate.view.state is GateState.OUT_OF_ORDER
     assert [draft.reason for draft in scene.desk.notes] == [Reason.DOOR_FAULT]
+    assert [draft.subject_id for draft in scene.desk.taken_back] == [ANA]
 
 
 @pytest.mark.parametrize("jump", [timedelta(hours=-2), timedelta(days=1)])
