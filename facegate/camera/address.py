@@ -21,7 +21,8 @@ MAX_NUMBER = 255
 
 _SCHEMES = ("rtsp", "rtsps", "http", "https")
 _STABLE_ID = re.compile(r"[\w.:+@,=-]{1,255}")
-_SIZE = re.compile(r"(\d{2,5})x(\d{2,5})")
+_NUMBER = re.compile(r"[0-9]+")
+_SIZE = re.compile(r"([0-9]{2,5})x([0-9]{2,5})")
 
 
 class SourceKind(str, Enum):
@@ -90,7 +91,7 @@ class CameraAddress:
         if colon:
             return _parse_url(text, scheme.lower())
         path = Path(text).expanduser()
-        if not text.isdecimal() and _exists(path):  # also a file whose name holds a question mark
+        if not _NUMBER.fullmatch(text) and _exists(path):  # also a file whose name holds a question mark
             return _parse_path(path, text, {})
         head, mark, query = text.rpartition("?")
         body, options = (head, _options(query)) if mark else (text, {})
@@ -99,8 +100,8 @@ class CameraAddress:
             return _with_options(
                 cls(SourceKind.TEST, "", text), options, {"size", "fps", "frames", "pace"}
             )
-        if body.isdecimal() or lower.startswith("usb:"):
-            target = body if body.isdecimal() else body[4:]
+        if _NUMBER.fullmatch(body) or lower.startswith("usb:"):
+            target = body[4:] if lower.startswith("usb:") else body
             return _with_options(_parse_usb(target, text), options, {"size", "fps"})
         device = re.fullmatch(r"/dev/(?:video|v4l/by-id/)(.+)", body)
         if device:
@@ -134,7 +135,7 @@ def _parse_url(text: str, scheme: str) -> CameraAddress:
 
 
 def _parse_usb(target: str, text: str) -> CameraAddress:
-    if re.fullmatch(r"\d+", target):
+    if _NUMBER.fullmatch(target):
         if len(target) > 3 or int(target) > MAX_NUMBER:
             raise InputError(f"A camera's number goes from 0 to {MAX_NUMBER}.", hint=FORMS)
         number = str(int(target))
@@ -214,6 +215,6 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _count(text: str) -> int:
-    if not re.fullmatch(r"\d{1,9}", text):
+    if not re.fullmatch(r"[0-9]{1,9}", text):
         raise InputError(f"frames is a whole number, not {text!r}.")
     return int(text)
