@@ -35,7 +35,9 @@ class JumpingClock:
         self.before_wait: Callable[[], None] = lambda: None
 
     def timing(self) -> Timing:
-        return Timing(lambda: self.seconds, lambda: BEGIN + timedelta(seconds=self.seconds), self.wait)
+        return Timing(
+            lambda: self.seconds, lambda: BEGIN + timedelta(seconds=self.seconds), self.wait
+        )
 
     def wait(self, stop: threading.Event, seconds: float) -> None:
         self.before_wait()

@@ -91,7 +91,9 @@ class CameraAddress:
         if colon:
             return _parse_url(text, scheme.lower())
         path = Path(text).expanduser()
-        if not _NUMBER.fullmatch(text) and _exists(path):  # also a file whose name holds a question mark
+        if not _NUMBER.fullmatch(text) and _exists(
+            path
+        ):  # also a file whose name holds a question mark
             return _parse_path(path, text, {})
         head, mark, query = text.rpartition("?")
         body, options = (head, _options(query)) if mark else (text, {})

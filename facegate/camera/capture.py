@@ -23,7 +23,7 @@ from facegate.errors import CameraUnavailable, CaptureError
 MAX_BAD_PICTURES = 30
 """After so many in a row that are no pictures, a second of most cameras, it is opened again."""
 
-CLOSE_WAIT_S = 2.0
+CLOSE_WAIT_S = 1.0
 """How long `close` waits for a read under way; a stream that hangs ends by its own timeout."""
 
 

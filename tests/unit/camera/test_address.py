@@ -10,7 +10,7 @@ from facegate.camera.address import CameraAddress, Pace, SourceKind
 from facegate.camera.redact import redact
 from facegate.errors import CameraUnavailable, FacegateError, InputError
 
-SECRET = "g3heim"
+SECRET = "g3heim"  # noqa: S105 - made up, to be looked for
 
 
 @pytest.mark.parametrize(

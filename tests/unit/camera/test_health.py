@@ -97,9 +97,9 @@ def test_levels_have_hysteresis() -> None:
 
 
 def test_a_frozen_picture_with_a_burnt_in_clock_is_frozen() -> None:
-    pictures = []
+    pictures, wall = [], noisy(0, size_wh=(1280, 720))
     for second in range(30):
-        picture = noisy(0, size_wh=(1280, 720))
+        picture = wall.copy()
         picture[20:40, 20 + 3 * (second % 4) : 50] = 255  # a digit
         pictures.append(FrameStatistics.of(picture))
     assert Player().play(pictures, 10)[-1] is CameraState.FROZEN

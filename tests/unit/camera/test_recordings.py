@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +112,7 @@ def test_the_test_pattern_moves_and_is_always_the_same() -> None:
     assert {frame.bgr.shape for frame in frames} == {(48, 64, 3)}
     for one, other in zip(frames, again, strict=True):
         assert np.array_equal(one.bgr, other.bgr)
-    for one, other in zip(frames, frames[1:], strict=False):
+    for one, other in pairwise(frames):
         assert np.mean(one.bgr != other.bgr) > 0.01
 
 
