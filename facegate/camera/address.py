@@ -185,14 +185,15 @@ def _with_options(
         )
     return replace(
         address,
-        pace=_pace(options.get("pace", address.pace.value)),
+        pace=read_pace(options.get("pace", address.pace.value)),
         fps=_fps(options["fps"]) if "fps" in options else address.fps,
         size_wh=_size(options["size"]) if "size" in options else address.size_wh,
         frames=_count(options["frames"]) if "frames" in options else address.frames,
     )
 
 
-def _pace(text: str) -> Pace:
+def read_pace(text: str) -> Pace:
+    """Read a word for the pace. Raises InputError."""
     try:
         return Pace(text)
     except ValueError as error:

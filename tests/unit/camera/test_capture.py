@@ -76,6 +76,44 @@ def test_unplugged_and_back() -> None:
     assert (source.opened, source.closed) == (4, 4)
 
 
+def test_faults_of_the_picture_reach_the_status_and_go_again() -> None:
+    frozen, dark = [PICTURES[0]] * 200, [noisy(seed, level=3) for seed in range(60)]
+    white = [noisy(seed, level=255) for seed in range(90)]
+    script = [*PICTURES, *dark, *PICTURES, *white, *PICTURES, *frozen, *PICTURES]
+    clock = JumpingClock()
+    clock.stop_after_waits = 1
+    source = ScriptedSource([script], clock)
+    live, opening = CameraState.LIVE, CameraState.OPENING
+    assert run_through(live_camera(source, clock), source) == [
+        opening, live, CameraState.BLACK, live, CameraState.OVEREXPOSED, live,
+        CameraState.FROZEN, live, CameraState.SILENT,
+    ]  # fmt: skip
+
+
+def test_since_is_the_time_of_the_change() -> None:
+    clock = JumpingClock()
+    clock.stop_after_waits = 3
+    source = ScriptedSource([PICTURES, [UNPLUGGED]], clock)
+    camera = live_camera(source, clock)
+    seen = []
+    clock.before_wait = lambda: seen.append((camera.status().since - BEGIN).total_seconds())
+    camera.run()
+    assert seen == pytest.approx([1.0, 31 / 30 + 1, 31 / 30 + 1])  # last picture; first failure
+
+
+def test_a_source_that_cannot_even_be_closed_ends_nothing() -> None:
+    class Stubborn(ScriptedSource):
+        def close(self) -> None:
+            super().close()
+            raise OSError("stuck")
+
+    clock = JumpingClock()
+    clock.stop_after_waits = 3
+    source = Stubborn([PICTURES], clock)
+    live_camera(source, clock).run()
+    assert source.opened == 3
+
+
 def test_waits_double_and_begin_anew_after_good_pictures() -> None:
     clock = JumpingClock()
     clock.stop_after_waits = 8

@@ -89,7 +89,7 @@ def test_levels_have_hysteresis() -> None:
     player.play(NOISE, 3)
     assert player.play(DARK, 3)[-1] is CameraState.BLACK
     a_little_less_dark = [FrameStatistics.of(noisy(seed, level=30)) for seed in range(16)]
-    assert all(30 < one.dark_level < 38 for one in a_little_less_dark)
+    assert all(30 <= one.dark_level < 38 for one in a_little_less_dark)
     assert set(player.play(a_little_less_dark, 5)) == {CameraState.BLACK}
     other = Player()
     other.play(NOISE, 3)
@@ -142,6 +142,31 @@ def test_recordings_may_repeat_and_pause() -> None:
     assert set(player.play([STILL], 60)) == {CameraState.LIVE}
     assert player.health.state_at(1e9) is CameraState.LIVE
     assert player.play(DARK, 3)[-1] is CameraState.BLACK
+
+
+@pytest.mark.parametrize("color", [(200, 0, 0), (0, 200, 0), (0, 0, 200)])
+def test_colored_light_is_neither_black_nor_white(color: tuple[int, int, int]) -> None:
+    statistics = FrameStatistics.of(np.full((90, 90, 3), color, np.uint8))
+    assert statistics.dark_level == 200
+    assert statistics.bright_share == 0
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10**6))
+def test_statistics_are_those_of_plain_loops(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    shape = (int(rng.integers(2, 24)), int(rng.integers(2, 24)), 3)
+    one = rng.integers(225, 256, shape, dtype=np.uint8)
+    other = np.clip(one.astype(int) + rng.integers(-1, 3, shape), 0, 255).astype(np.uint8)
+    statistics = FrameStatistics.of(one)
+    pixels = [one[y, x] for y in range(shape[0]) for x in range(shape[1])]
+    bright = sum(all(value >= 250 for value in pixel) for pixel in pixels)
+    assert statistics.bright_share == pytest.approx(bright / len(pixels))
+    brightest = sorted(max(int(value) for value in pixel) for pixel in pixels)
+    assert statistics.dark_level == brightest[95 * (len(pixels) - 1) // 100]
+    apart = [abs(int(a) - int(b)) >= 2 for a, b in zip(one.flat, other.flat, strict=True)]
+    differs = sum(apart) / len(apart) >= 0.002
+    assert statistics.differs_from(FrameStatistics.of(other)) is differs
 
 
 def test_a_changed_size_is_a_change() -> None:

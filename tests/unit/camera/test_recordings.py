@@ -11,6 +11,7 @@ from PIL import Image
 from facegate.camera.opening import open_camera
 from facegate.camera.pattern import TestPattern
 from facegate.domain.frames import CameraState, Frame
+from facegate.errors import InputError
 
 
 def take_all(address: object, **options) -> tuple[list[Frame], object]:
@@ -39,6 +40,11 @@ def test_two_fast_replays_are_the_same(tmp_path: Path) -> None:
     for one, other in zip(first, second, strict=True):
         assert np.array_equal(one.bgr, other.bgr)
         assert one.time_s - first[0].time_s == pytest.approx(other.time_s - second[0].time_s)
+
+
+def test_an_unknown_pace_is_refused() -> None:
+    with pytest.raises(InputError, match="pace"):
+        open_camera("test:", pace="slow")
 
 
 def test_its_own_pace_takes_its_own_time(tmp_path: Path) -> None:
