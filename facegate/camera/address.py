@@ -90,7 +90,7 @@ class CameraAddress:
         scheme, colon, _ = text.partition("://")
         if colon:
             return _parse_url(text, scheme.lower())
-        path = Path(text).expanduser()
+        path = _path(text)
         if not _NUMBER.fullmatch(text) and _exists(
             path
         ):  # also a file whose name holds a question mark
@@ -108,7 +108,7 @@ class CameraAddress:
         device = re.fullmatch(r"/dev/(?:video|v4l/by-id/)(.+)", body)
         if device:
             return _with_options(_parse_usb(device[1], text), options, {"size", "fps"})
-        return _parse_path(Path(body).expanduser(), text, options)
+        return _parse_path(_path(body), text, options)
 
 
 def _parse_url(text: str, scheme: str) -> CameraAddress:
@@ -163,10 +163,17 @@ def _parse_path(path: Path, text: str, options: dict[str, str]) -> CameraAddress
     )
 
 
+def _path(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # ~name of nobody
+        return Path(text)
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a name too long for the file system
+    except (OSError, ValueError):  # a name too long or with characters the file system lacks
         return False
 
 

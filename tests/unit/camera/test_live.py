@@ -57,11 +57,11 @@ def test_motion_jpeg_over_rtsp() -> None:
 
 
 def test_passwords_reach_the_server_and_nobody_else() -> None:
-    basic = base64.b64encode(f"admin:{SECRET}".encode()).decode()
+    basic = base64.b64encode(f"admin:a@/{SECRET}".encode()).decode()
     with stream_server() as http, rtsp_server(basic=basic) as rtsp:
         for url in (
-            f"http://admin:{SECRET}@127.0.0.1:{http.port}/closed",
-            f"rtsp://admin:{SECRET}@127.0.0.1:{rtsp.port}/closed",
+            f"http://admin:a%40%2F{SECRET}@127.0.0.1:{http.port}/closed",
+            f"rtsp://admin:a%40%2F{SECRET}@127.0.0.1:{rtsp.port}/closed",
         ):
             with quick_camera(url) as camera:
                 until(lambda camera=camera: comes_to(camera, CameraState.LIVE))
