@@ -21,7 +21,8 @@ MAX_NUMBER = 255
 
 _SCHEMES = ("rtsp", "rtsps", "http", "https")
 _STABLE_ID = re.compile(r"[\w.:+@,=-]{1,255}")
-_SIZE = re.compile(r"(\d{2,5})x(\d{2,5})")
+_NUMBER = re.compile(r"[0-9]+")
+_SIZE = re.compile(r"([0-9]{2,5})x([0-9]{2,5})")
 
 
 class SourceKind(str, Enum):
@@ -89,8 +90,10 @@ class CameraAddress:
         scheme, colon, _ = text.partition("://")
         if colon:
             return _parse_url(text, scheme.lower())
-        path = Path(text).expanduser()
-        if not text.isdecimal() and _exists(path):  # also a file whose name holds a question mark
+        path = _path(text)
+        if not _NUMBER.fullmatch(text) and _exists(
+            path
+        ):  # also a file whose name holds a question mark
             return _parse_path(path, text, {})
         head, mark, query = text.rpartition("?")
         body, options = (head, _options(query)) if mark else (text, {})
@@ -99,13 +102,13 @@ class CameraAddress:
             return _with_options(
                 cls(SourceKind.TEST, "", text), options, {"size", "fps", "frames", "pace"}
             )
-        if body.isdecimal() or lower.startswith("usb:"):
-            target = body if body.isdecimal() else body[4:]
+        if _NUMBER.fullmatch(body) or lower.startswith("usb:"):
+            target = body[4:] if lower.startswith("usb:") else body
             return _with_options(_parse_usb(target, text), options, {"size", "fps"})
         device = re.fullmatch(r"/dev/(?:video|v4l/by-id/)(.+)", body)
         if device:
             return _with_options(_parse_usb(device[1], text), options, {"size", "fps"})
-        return _parse_path(Path(body).expanduser(), text, options)
+        return _parse_path(_path(body), text, options)
 
 
 def _parse_url(text: str, scheme: str) -> CameraAddress:
@@ -134,7 +137,7 @@ def _parse_url(text: str, scheme: str) -> CameraAddress:
 
 
 def _parse_usb(target: str, text: str) -> CameraAddress:
-    if re.fullmatch(r"\d+", target):
+    if _NUMBER.fullmatch(target):
         if len(target) > 3 or int(target) > MAX_NUMBER:
             raise InputError(f"A camera's number goes from 0 to {MAX_NUMBER}.", hint=FORMS)
         number = str(int(target))
@@ -160,10 +163,17 @@ def _parse_path(path: Path, text: str, options: dict[str, str]) -> CameraAddress
     )
 
 
+def _path(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # ~name of nobody
+        return Path(text)
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a name too long for the file system
+    except (OSError, ValueError):  # a name too long or with characters the file system lacks
         return False
 
 
@@ -182,14 +192,15 @@ def _with_options(
         )
     return replace(
         address,
-        pace=_pace(options.get("pace", address.pace.value)),
+        pace=read_pace(options.get("pace", address.pace.value)),
         fps=_fps(options["fps"]) if "fps" in options else address.fps,
         size_wh=_size(options["size"]) if "size" in options else address.size_wh,
         frames=_count(options["frames"]) if "frames" in options else address.frames,
     )
 
 
-def _pace(text: str) -> Pace:
+def read_pace(text: str) -> Pace:
+    """Read a word for the pace. Raises InputError."""
     try:
         return Pace(text)
     except ValueError as error:
@@ -214,6 +225,6 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _count(text: str) -> int:
-    if not re.fullmatch(r"\d{1,9}", text):
+    if not re.fullmatch(r"[0-9]{1,9}", text):
         raise InputError(f"frames is a whole number, not {text!r}.")
     return int(text)

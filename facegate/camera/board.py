@@ -101,5 +101,8 @@ class StatusBoard:
         return CameraStatus(state, _DETAILS[state], self._last_at)
 
     def _set(self, state: CameraState, detail: str) -> None:
-        since = self._status.since if state is self._status.state else self._timing.now()
+        if state is self._status.state:
+            since = self._status.since
+        else:
+            since = self._last_at if state is CameraState.SILENT else self._timing.now()
         self._status = CameraStatus(state, detail, since)

@@ -23,7 +23,7 @@ from facegate.errors import CameraUnavailable, CaptureError
 MAX_BAD_PICTURES = 30
 """After so many in a row that are no pictures, a second of most cameras, it is opened again."""
 
-CLOSE_WAIT_S = 2.0
+CLOSE_WAIT_S = 1.0
 """How long `close` waits for a read under way; a stream that hangs ends by its own timeout."""
 
 
@@ -123,6 +123,12 @@ class CaptureCamera:
 
         Never raises: whatever happens becomes a status.
         """
+        try:
+            self._run()
+        finally:
+            self._buffer.end()
+
+    def _run(self) -> None:
         failures = 0
         while not self._stop.is_set():
             self._first_number, self._was_healthy = self._number, False
@@ -134,7 +140,6 @@ class CaptureCamera:
                 break
             failures = 1 if self._was_healthy else failures + 1
             self._timing.wait(self._stop, self._backoff.wait_s(failures))
-        self._buffer.end()
 
     def _read_until_it_stops(self) -> None:
         """One time from open to close."""

@@ -58,7 +58,7 @@ def list_devices(roots: DeviceRoots | None = None) -> list[CameraDevice]:
 def find_device(target: str, roots: DeviceRoots | None = None) -> CameraDevice | None:
     """The device of a number or stable id; None when it is not there (now)."""
     for device in list_devices(roots):
-        if target in {str(device.number), device.stable_id}:
+        if target and target in {str(device.number), device.stable_id}:
             return device
     return None
 

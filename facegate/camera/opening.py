@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from facegate.camera.address import DEFAULT_FPS, CameraAddress, Pace, SourceKind
+from facegate.camera.address import DEFAULT_FPS, CameraAddress, Pace, SourceKind, read_pace
 from facegate.camera.backoff import Backoff
 from facegate.camera.capture import CaptureCamera, Playback
 from facegate.camera.devices import DeviceRoots
@@ -51,7 +51,7 @@ def open_camera(
     """
     parsed = CameraAddress.parse(address)
     if pace is not None and not parsed.is_live:
-        parsed = replace(parsed, pace=Pace(pace))
+        parsed = replace(parsed, pace=read_pace(pace))
     source: Source
     if parsed.kind is SourceKind.USB:
         source = UsbSource(

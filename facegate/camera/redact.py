@@ -28,6 +28,8 @@ def redact(url: str) -> str:
     """
     url = _USER_INFO.sub(f"//{HIDDEN}@", url, count=1)
     url = _PARAMETER.sub(_hide_parameter, url)
+    url, mark, _ = url.partition("#")
+    url += f"#{HIDDEN}" if mark else ""
     head, mark, rest = url.partition("?")
     return _IN_PATH.sub(rf"\1{HIDDEN}", head) + mark + rest
 

@@ -31,7 +31,7 @@ _NAMES = (
     ("Unity Video Capture", r"unity (video|virtual)"),
     ("NDI", r"\bndi\b"),
     ("a test driver", r"\bvivid\b|\bvimc\b|\bvicodec\b"),
-    ("a virtual camera", r"virtual|fake|screen\s*cap"),
+    ("a virtual camera", r"virtual|fake|screen.?cap"),
 )
 _DRIVERS = {
     "v4l2loopback": "v4l2loopback",

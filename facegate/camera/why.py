@@ -8,7 +8,7 @@ import ssl
 from urllib.parse import urlsplit
 
 _PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
-PROBE_TIMEOUT_S = 2.0
+PROBE_TIMEOUT_S = 1.0
 
 Why = tuple[str, str]
 """A cause of CameraUnavailable, and words for it."""
