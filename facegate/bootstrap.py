@@ -20,6 +20,7 @@ from facegate.models.registry import ModelCard, Task, choose_card, read_cards
 
 if TYPE_CHECKING:
     from facegate.domain.calibration import Calibration
+    from facegate.doors.plugins import MovesALock
     from facegate.evaluation.operating_point import ThresholdPolicy
     from facegate.evaluation.stranger_risk import StrangerRisk
     from facegate.gallery.faiss_gallery import FaissGallery
@@ -248,6 +249,14 @@ class FaceGate:
             self.settings.identification.rules(),
             self.calibration(),
         )
+
+    def door_output(self, text: str, door: str) -> MovesALock:
+        """Open the output of a door, with the secrets it names. Raises DoorError."""
+        from facegate.doors.plugins import open_output
+        from facegate.doors.secrets import OutputContext
+
+        secrets = {n.lower(): v.get_secret_value() for n, v in self.settings.doors.secrets.items()}
+        return open_output(text, OutputContext(door, secrets))
 
     def with_model(self, name: str) -> FaceGate:
         """The same gate with another embedding network."""

@@ -96,6 +96,16 @@ class IdentificationConfig(QualityConfig):
     max_roll_deg: float = Field(90.0, ge=0, le=180, description="Tilt in the picture, degrees.")
 
 
+class DoorsConfig(_Section):
+    """What doors need beside their text."""
+
+    secrets: dict[str, SecretStr] = Field(
+        default_factory=dict,
+        description="Keys and passwords of door outputs, by the name their text gives (lower "
+        "case): `webhook`, `mqtt`, `osdp` where it gives none.",
+    )
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -148,6 +158,7 @@ class Settings(BaseSettings):
     detector: DetectorConfig = DetectorConfig()
     enrollment: EnrollmentConfig = EnrollmentConfig()
     identification: IdentificationConfig = IdentificationConfig()
+    doors: DoorsConfig = DoorsConfig()
 
     @field_validator("threshold_target")
     @classmethod

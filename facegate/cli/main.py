@@ -18,6 +18,7 @@ from facegate.cli import (
     db,
     demo,
     doctor,
+    door_outputs,
     enroll,
     evaluate,
     identify,
@@ -63,6 +64,7 @@ app.add_typer(train.app, name="train", rich_help_panel=_TRUST)
 app.command("bench", rich_help_panel=_TRUST)(bench.bench)
 app.add_typer(models.app, name="models", rich_help_panel=_CARE)
 app.add_typer(db.app, name="db", rich_help_panel=_CARE)
+app.add_typer(door_outputs.app, name="outputs", rich_help_panel=_CARE)
 app.command("doctor", rich_help_panel=_CARE)(doctor.doctor)
 
 
