@@ -160,35 +160,46 @@ class DoorController:
 
     def _work(self) -> None:
         while True:
-            with self._change:
-                while not self._has_work() and self._change.wait(self._poll_s):
-                    pass  # woken for nothing; a wait that ran out means: look after the door
-                lock_wanted, self._lock_wanted = self._lock_wanted, False
-                closing, polls = self._closing, self._polls
-                void = list(self._orders) if lock_wanted or closing else []
-                if void:
-                    self._orders.clear()
-                order = None if not self._orders else self._orders.popleft()
-                if order is None:
-                    self._polls = []
-                self._busy_since = self._clock()
-            for one in void:
-                self._refuse(one, "the door was locked")
-            if closing:
-                self._last_lock()
-                for done in polls:
-                    done.set()
-                return
+            try:
+                if self._step():
+                    return
+            except Exception as error:  # a defect here must not leave the door to itself
+                self._fault("worker", "", error)
+                with self._change:
+                    self._lock_wanted = True
+                    self._change.wait(POLL_S)
+
+    def _step(self) -> bool:
+        """Wait for something to do, and do it; True when it was the last."""
+        with self._change:
+            while not self._has_work() and self._change.wait(self._poll_s):
+                pass  # woken for nothing; a wait that ran out means: look after the door
+            lock_wanted, self._lock_wanted = self._lock_wanted, False
+            closing = self._closing
+            void = list(self._orders) if lock_wanted or closing else []
+            if void:
+                self._orders.clear()
+            order = self._orders.popleft() if self._orders else None
+            polls: list[threading.Event] = []
+            if order is None:
+                polls, self._polls = self._polls, polls
+            self._busy_since = self._clock()
+        for one in void:
+            self._refuse(one, "the door was locked")
+        if closing:
+            self._last_lock()
+        else:
             if lock_wanted:
                 self._relock(_ASKED)
             if order is not None:
                 self._carry_out(order)
             else:
                 self._look_after()
-                for done in polls:
-                    done.set()
-            with self._change:
-                self._busy_since = None
+        for done in polls:
+            done.set()
+        with self._change:
+            self._busy_since = None
+        return closing
 
     def _has_work(self) -> bool:
         return bool(self._lock_wanted or self._closing or self._orders or self._polls)
@@ -262,8 +273,9 @@ class DoorController:
 
     def _finish(self, order: _Order, opened: bool, detail: str) -> None:
         waited_s = self._clock() - order.asked_at
-        if order.outcome.running() or order.outcome.set_running_or_notify_cancel():
-            order.outcome.set_result(UnlockOutcome(opened, detail, waited_s))
+        outcome = order.outcome
+        if outcome.running() or (not outcome.done() and outcome.set_running_or_notify_cancel()):
+            outcome.set_result(UnlockOutcome(opened, detail, waited_s))
 
     def _fault(self, what: str, reference: str, error: Exception) -> None:
         """Tell of a fault; of one that lasts only once, except of a visitor who was not let in."""

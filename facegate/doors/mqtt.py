@@ -120,7 +120,7 @@ class MqttDoor(PulsedOutput):
             raise DoorError("A door's topic is one topic, without + and #.")
         if bool(settings.on) != bool(settings.off) or (settings.on == settings.off != ""):
             raise DoorError("Plain payloads need two different texts: on=ON&off=OFF.")
-        if url.query or url.fragment:
+        if url.query or "#" in spec.target:
             raise DoorError(f"{spec!s} is not the address of a broker.")
         return settings
 

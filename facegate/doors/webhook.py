@@ -122,6 +122,8 @@ class WebhookDoor(PulsedOutput):
                 status = self._post(body, left)
             except (OSError, http.client.HTTPException) as error:
                 trouble = f"cannot be reached ({type(error).__name__}: {error})"
+                if steady_seconds() >= ends:  # this side hung up
+                    trouble = f"did not answer within {self._settings.timeout_s:g} s"
             else:
                 if status in _SUCCESS and steady_seconds() <= ends:
                     return
