@@ -22,6 +22,7 @@ from facegate.models.registry import ModelCard, Task, choose_card, read_cards
 if TYPE_CHECKING:
     from facegate.domain.calibration import Calibration
     from facegate.domain.people import Template
+    from facegate.doors.plugins import MovesALock
     from facegate.evaluation.operating_point import ThresholdPolicy
     from facegate.evaluation.stranger_risk import StrangerRisk
     from facegate.gallery.faiss_gallery import FaissGallery
@@ -271,6 +272,14 @@ class FaceGate:
         )
         return AuditTrail(self.store, self.clock, rules)
 
+    def models_in_use(self) -> dict[str, str]:
+        """The network of each role, as receipts name it."""
+        return {
+            "detector": self.detector_card.model_id,
+            "landmarks": self.landmarks_card.model_id,
+            "embedder": self.embedder_card.model_id,
+        }
+
     def replay_chain(self) -> ReplayChain:
         """The networks in use, to decide again what a receipt decided."""
         from facegate.gallery.compare import similarities
@@ -280,12 +289,15 @@ class FaceGate:
             with self.store.snapshot() as work:
                 return list(work.templates.load(numbers))
 
-        models = {
-            "detector": self.detector_card.model_id,
-            "landmarks": self.landmarks_card.model_id,
-            "embedder": self.embedder_card.model_id,
-        }
-        return ReplayChain(models, self.detector, self.reader, load, similarities)
+        return ReplayChain(self.models_in_use(), self.detector, self.reader, load, similarities)
+
+    def door_output(self, text: str, door: str) -> MovesALock:
+        """Open the output of a door, with the secrets it names. Raises DoorError."""
+        from facegate.doors.plugins import open_output
+        from facegate.doors.secrets import OutputContext
+
+        secrets = {n.lower(): v.get_secret_value() for n, v in self.settings.doors.secrets.items()}
+        return open_output(text, OutputContext(door, secrets))
 
     def with_model(self, name: str) -> FaceGate:
         """The same gate with another embedding network."""

@@ -129,6 +129,16 @@ class GateConfig(QualityConfig):
         return QualityRules(**{name: getattr(self, name) for name in names})
 
 
+class DoorsConfig(_Section):
+    """What doors need beside their text."""
+
+    secrets: dict[str, SecretStr] = Field(
+        default_factory=dict,
+        description="Keys and passwords of door outputs, by the name their text gives (lower "
+        "case): `webhook`, `mqtt`, `osdp` where it gives none.",
+    )
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -210,6 +220,7 @@ class Settings(BaseSettings):
     enrollment: EnrollmentConfig = EnrollmentConfig()
     identification: IdentificationConfig = IdentificationConfig()
     gate: GateConfig = GateConfig()
+    doors: DoorsConfig = DoorsConfig()
 
     @field_validator("threshold_target")
     @classmethod

@@ -18,8 +18,6 @@ from facegate.domain.attacks import PadPolicy
 from facegate.domain.doors import Door
 from facegate.doors.controller import DoorController
 from facegate.doors.events import DoorEvent
-from facegate.doors.plugins import open_output
-from facegate.doors.secrets import OutputContext
 from facegate.engine.deciding import Decider
 from facegate.engine.drill import Drill
 from facegate.engine.gate import Gate, GateView
@@ -135,7 +133,7 @@ class Doorway:
             time.monotonic,
         )  # fmt: skip
         self._controller = DoorController(
-            open_output(self.door.output, OutputContext(self.door.name)),
+            facegate.door_output(self.door.output, self.door.name),
             pulse_s=self.door.unlock_s,
             held_open_s=self.door.held_open_s or 1e9,
             on_event=self._door_said,

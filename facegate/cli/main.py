@@ -20,6 +20,7 @@ from facegate.cli import (
     db,
     demo,
     doctor,
+    door_outputs,
     enroll,
     evaluate,
     identify,
@@ -69,6 +70,7 @@ app.add_typer(cameras.app, name="cameras", rich_help_panel=_CARE)
 app.add_typer(models.app, name="models", rich_help_panel=_CARE)
 app.add_typer(audit.app, name="audit", rich_help_panel=_CARE)
 app.add_typer(db.app, name="db", rich_help_panel=_CARE)
+app.add_typer(door_outputs.app, name="outputs", rich_help_panel=_CARE)
 app.command("doctor", rich_help_panel=_CARE)(doctor.doctor)
 
 
