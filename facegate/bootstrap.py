@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from facegate.models.onnx_detector import DetectorSettings, OnnxFaceDetector
     from facegate.models.onnx_embedder import OnnxEmbedder
     from facegate.models.onnx_landmarker import OnnxLandmarker
+    from facegate.services.access import AccessControl
     from facegate.services.enroll import Enroller
     from facegate.services.identify import Identifier
     from facegate.services.reading import FaceReader
@@ -229,6 +230,12 @@ class FaceGate:
             self.clock,
             keep_crops=self.settings.keep_crops,
         )
+
+    def access_control(self) -> AccessControl:
+        """Rules on requests to pass a door."""
+        from facegate.services.access import AccessControl
+
+        return AccessControl(self.clock)
 
     def reenroller(self) -> Reenroller:
         """The use case behind `facegate people reenroll`."""

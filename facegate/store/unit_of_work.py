@@ -9,8 +9,10 @@ from types import TracebackType
 from sqlalchemy import Engine, select
 from typing_extensions import Self
 
+from facegate.store.access_repositories import SqlAccess
 from facegate.store.engine import open_engine, translated
 from facegate.store.migrate import ensure_current
+from facegate.store.policy_repositories import SqlDoors, SqlPolicy
 from facegate.store.repositories import (
     SqlEvents,
     SqlKeptCrops,
@@ -32,6 +34,9 @@ class SqlUnitOfWork:
     kept_crops: SqlKeptCrops
     thresholds: SqlThresholds
     events: SqlEvents
+    doors: SqlDoors
+    policy: SqlPolicy
+    access: SqlAccess
 
     def __init__(self, engine: Engine, url: str, *, writes: bool) -> None:
         self._engine = engine
@@ -51,6 +56,9 @@ class SqlUnitOfWork:
             self.kept_crops = SqlKeptCrops(connection)
             self.thresholds = SqlThresholds(connection)
             self.events = SqlEvents(connection)
+            self.doors = SqlDoors(connection)
+            self.policy = SqlPolicy(connection)
+            self.access = SqlAccess(connection)
             self._stack = stack.pop_all()
         return self
 
