@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from facegate.domain.calibration import Calibration
     from facegate.domain.people import Template
     from facegate.doors.plugins import MovesALock
+    from facegate.engine.visit import PresentationCheck
     from facegate.evaluation.operating_point import ThresholdPolicy
     from facegate.evaluation.stranger_risk import StrangerRisk
     from facegate.gallery.faiss_gallery import FaissGallery
     from facegate.models.onnx_detector import DetectorSettings, OnnxFaceDetector
     from facegate.models.onnx_embedder import OnnxEmbedder
     from facegate.models.onnx_landmarker import OnnxLandmarker
+    from facegate.services.access import AccessControl
     from facegate.services.audit import AuditTrail
     from facegate.services.enroll import Enroller
     from facegate.services.identify import Identifier
@@ -236,6 +238,12 @@ class FaceGate:
             keep_crops=self.settings.keep_crops,
         )
 
+    def access_control(self) -> AccessControl:
+        """Rules on requests to pass a door."""
+        from facegate.services.access import AccessControl
+
+        return AccessControl(self.clock)
+
     def reenroller(self) -> Reenroller:
         """The use case behind `facegate people reenroll`."""
         from facegate.services.reenroll import Reenroller
@@ -271,6 +279,12 @@ class FaceGate:
             picture_days=self.settings.picture_days,
         )
         return AuditTrail(self.store, self.clock, rules)
+
+    def attack_check(self) -> PresentationCheck:
+        """A new check of one visitor for presentation attacks."""
+        from facegate.engine.visit import Unchecked
+
+        return Unchecked()
 
     def models_in_use(self) -> dict[str, str]:
         """The network of each role, as receipts name it."""

@@ -3,6 +3,7 @@ database when a developer calls the `alembic` command."""
 
 from alembic import context
 
+from facegate.store import policy_tables  # noqa: F401 - registers its tables
 from facegate.store.tables import metadata
 
 

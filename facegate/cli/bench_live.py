@@ -19,6 +19,7 @@ from facegate.cli.output import JsonOption, console, plain, print_json, remark, 
 
 if TYPE_CHECKING:
     from facegate.bootstrap import FaceGate
+    from facegate.camera.capture import CaptureCamera
     from facegate.domain.frames import CameraStatus, Frame
     from facegate.engine.states import GateEvent
 
@@ -160,11 +161,14 @@ class _Again:
     is_live = True
 
     def __init__(self, address: str) -> None:
-        from facegate.camera.opening import open_camera
-
-        self._open = lambda: open_camera(address, pace="real")
+        self._of = address
         self._camera = self._open()
         self._dropped = 0
+
+    def _open(self) -> CaptureCamera:
+        from facegate.camera.opening import open_camera
+
+        return open_camera(self._of, pace="real")
 
     @property
     def address(self) -> str:
@@ -205,7 +209,8 @@ def _measure(gate: FaceGate, address: str, seconds: float) -> dict[str, Any]:
     from facegate.doorway import Doorway
 
     events: list[GateEvent] = []
-    stop, memory = threading.Event(), list[float]()
+    stop = threading.Event()
+    memory: list[float] = []
 
     def watch_memory() -> None:
         for number in range(int(seconds)):

@@ -21,11 +21,14 @@ from facegate.cli import (
     demo,
     doctor,
     door_outputs,
+    doors,
     enroll,
     evaluate,
+    groups,
     identify,
     models,
     people,
+    policy,
     report,
     threshold,
     train,
@@ -60,6 +63,9 @@ app.command("identify", rich_help_panel=_EVERY_DAY)(identify.identify)
 app.command("verify", rich_help_panel=_EVERY_DAY)(verify.verify)
 app.command("watch", rich_help_panel=_EVERY_DAY)(watch.watch)
 app.add_typer(people.app, name="people", rich_help_panel=_EVERY_DAY)
+app.add_typer(doors.app, name="doors", rich_help_panel=_EVERY_DAY)
+app.add_typer(groups.app, name="groups", rich_help_panel=_EVERY_DAY)
+app.add_typer(policy.app, name="policy", rich_help_panel=_EVERY_DAY)
 app.command("tune", rich_help_panel=_TRUST)(tune.tune)
 app.add_typer(threshold.app, name="threshold", rich_help_panel=_TRUST)
 app.add_typer(evaluate.app, name="eval", rich_help_panel=_TRUST)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facegate.cli import reenroll
+from facegate.cli import people_access, reenroll
 from facegate.cli.output import JsonOption, console, plain, print_json, table
 from facegate.cli.threshold import print_risk
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 app = typer.Typer(help="See and change who is enrolled.", no_args_is_help=True)
 app.command("reenroll")(reenroll.reenroll)
 app.command("drop-crops")(reenroll.drop_crops)
+app.command("pin")(people_access.pin)
+app.command("validity")(people_access.validity)
+app.command("always-pin")(people_access.always_pin)
+app.command("reset")(people_access.reset)
 
 Name = Annotated[str, typer.Argument(help="Name of an enrolled person.", show_default=False)]
 
@@ -52,6 +56,7 @@ def show(name: Name, as_json: JsonOption = False) -> None:
         subject = work.subjects.by_name(name)
         templates = work.templates.of_subject(subject.subject_id)
         kept = work.kept_crops.sources(subject.subject_id)
+        policy = work.policy.load()
     if as_json:
         rows = [
             {
@@ -65,10 +70,12 @@ def show(name: Name, as_json: JsonOption = False) -> None:
             }
             for one in templates
         ]
-        print_json({**_subject_dict(subject), "templates": rows})
+        access = people_access.access_dict(policy, subject.name)
+        print_json({**_subject_dict(subject), "access": access, "templates": rows})
         return
     state = "enabled" if subject.enabled else "[yellow]disabled[/yellow]"
     console().print(f"[bold]{plain(subject.name)}[/bold], {state}")
+    people_access.print_access(policy, subject.name)
     shown = table("source", "quality", "model", "date", "picture", right=["quality"])
     for one in templates:
         date = one.created_at.astimezone().strftime("%Y-%m-%d %H:%M")

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
 
 from facegate.domain.attacks import PadPolicy
+from facegate.domain.doors import Tailgating
 from facegate.domain.reasons import Reason
-
-
-class Tailgating(str, Enum):
-    """What a door does when several faces are in view. Values are part of the JSON contract."""
-
-    NEAREST = "nearest"
-    ALL = "all"
-    LOG = "log"
 
 
 @dataclass(frozen=True, slots=True)

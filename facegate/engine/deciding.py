@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from facegate.domain.access import DoorRules, Ruling, Tailgating
+from facegate.domain.access import DoorRules, Ruling
 from facegate.domain.attacks import PadPolicy, Presentation
+from facegate.domain.doors import Tailgating
 from facegate.domain.frames import Frame
 from facegate.domain.reasons import Reason
 from facegate.domain.receipts import ReceiptDraft

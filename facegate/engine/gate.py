@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from facegate.domain.access import DoorRules, Tailgating
+from facegate.domain.access import DoorRules
 from facegate.domain.arrays import FloatArray
+from facegate.domain.doors import Tailgating
 from facegate.domain.frames import CameraState, CameraStatus, Frame
 from facegate.domain.quality import Flaw, QualityRules
 from facegate.domain.reasons import Reason

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from facegate.errors import DoorError
 
@@ -25,10 +24,23 @@ class UnlockAnswer(Protocol):
         """Why it did not."""
 
 
+Answer = TypeVar("Answer", bound=UnlockAnswer, covariant=True)
+
+
+class Order(Protocol[Answer]):
+    """An order under way; `concurrent.futures.Future` is one."""
+
+    def result(self, timeout: float | None = None) -> Answer:
+        """The answer; waits for it. Raises TimeoutError of concurrent.futures."""
+
+    def done(self) -> bool:
+        """Whether the answer is there."""
+
+
 class Controller(Protocol):
     """Takes orders and carries them out on a thread of its own, never late."""
 
-    def begin_unlock(self, reference: str) -> Future[UnlockAnswer]:
+    def begin_unlock(self, reference: str) -> Order[UnlockAnswer]:
         """Ask to open the door; the answer is there within seconds."""
 
 
@@ -42,7 +54,7 @@ class DoorHand:
 
     def __init__(self, controller: Controller, on_failure: Callable[[str], None]) -> None:
         self._controller, self._on_failure = controller, on_failure
-        self._waiting: list[Future[UnlockAnswer]] = []
+        self._waiting: list[Order[UnlockAnswer]] = []
 
     def unlock(self, reference: str) -> None:
         """Open the door for one pulse. Raises DoorError when it said at once that it did not."""

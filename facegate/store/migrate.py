@@ -18,7 +18,7 @@ from facegate.store.engine import open_engine, sqlite_file, translated, without_
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """All schema versions, oldest first; a test holds them to the scripts in `migrations/`. Knowing
 them here spares every start the import of alembic."""
 

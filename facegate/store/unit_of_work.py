@@ -9,8 +9,10 @@ from types import TracebackType
 from sqlalchemy import Engine, select
 from typing_extensions import Self
 
+from facegate.store.access_repositories import SqlAccess
 from facegate.store.engine import BUSY_TIMEOUT_S, open_engine, translated
 from facegate.store.migrate import ensure_current
+from facegate.store.policy_repositories import SqlDoors, SqlPolicy
 from facegate.store.receipt_repository import SqlReceipts
 from facegate.store.repositories import (
     SqlEvents,
@@ -34,6 +36,9 @@ class SqlUnitOfWork:
     thresholds: SqlThresholds
     events: SqlEvents
     receipts: SqlReceipts
+    doors: SqlDoors
+    policy: SqlPolicy
+    access: SqlAccess
 
     def __init__(self, engine: Engine, url: str, *, writes: bool) -> None:
         self._engine = engine
@@ -54,6 +59,9 @@ class SqlUnitOfWork:
             self.thresholds = SqlThresholds(connection)
             self.events = SqlEvents(connection)
             self.receipts = SqlReceipts(connection)
+            self.doors = SqlDoors(connection)
+            self.policy = SqlPolicy(connection)
+            self.access = SqlAccess(connection)
             self._stack = stack.pop_all()
         return self
 

@@ -45,6 +45,7 @@ HOMES = {
     "onnxruntime": {"models"},
     "torch": {"models", "training"},
     "onnx": {"training"},
+    "argon2": {"services"},
     "typer": {"cli"},
     "rich": {"cli"},
     "PyQt6": set(),
@@ -102,7 +103,17 @@ def test_help_loads_nothing_heavy() -> None:
         "try: main()\n"
         "except SystemExit: pass"
     )
-    heavy = {"numpy", "cv2", "torch", "sqlalchemy", "faiss", "onnxruntime", "pydantic", "PIL"}
+    heavy = {
+        "numpy",
+        "cv2",
+        "torch",
+        "sqlalchemy",
+        "faiss",
+        "onnxruntime",
+        "pydantic",
+        "PIL",
+        "argon2",
+    }
     assert not loaded & heavy
 
 

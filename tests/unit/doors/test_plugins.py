@@ -25,7 +25,7 @@ def test_built_ins_use_the_same_entries_as_strangers() -> None:
 
 
 @pytest.mark.parametrize("entry", load_plugins(), ids=lambda entry: entry.name)
-def test_every_built_in_loads_and_says_what_it_is(entry) -> None:  # noqa: ANN001
+def test_every_built_in_loads_and_says_what_it_is(entry) -> None:
     assert entry.failure == ""
     assert entry.plugin.summary
     assert entry.plugin.form.startswith(entry.name.removesuffix("s") if "mqtt" in entry.name else entry.name)
@@ -75,7 +75,7 @@ def test_a_stranger_with_a_defect_is_a_door_error(monkeypatch: pytest.MonkeyPatc
         raise ZeroDivisionError
 
     broken = {"api_version": 1, "summary": "", "form": "", "after_kill": "", "__init__": fail}
-    broken |= {name: fail for name in ("unlock", "lock", "is_open", "close")}
+    broken |= dict.fromkeys(("unlock", "lock", "is_open", "close"), fail)
     broken["check"] = classmethod(lambda *_: None)
     module = types.ModuleType("stranger_doors")
     module.Bad = type("Bad", (), broken)  # type: ignore[attr-defined]

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scenes import Place, Scene
 
-from facegate.domain.access import DoorRules, Tailgating
+from facegate.domain.access import DoorRules
 from facegate.domain.attacks import PadPolicy, Presentation
+from facegate.domain.doors import Tailgating
 from facegate.domain.frames import CameraState, CameraStatus
 from facegate.domain.reasons import Reason
 from facegate.engine.challenge import Movement

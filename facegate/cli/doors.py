@@ -1,0 +1,254 @@
+"""`facegate doors`: the doors, and what each asks of people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from facegate.cli.output import JsonOption, console, plain, print_json, table
+from facegate.cli.policy_options import DoorName, Force, editing, local_zone
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from facegate.domain.doors import Door
+    from facegate.domain.facts import DoorState
+
+app = typer.Typer(help="See and change the doors.", no_args_is_help=True)
+
+_Source = Annotated[
+    str | None, typer.Option("--source", help="Camera: number, device, rtsp:// address or file.")
+]
+_Output = Annotated[
+    str | None, typer.Option("--output", help="What moves the lock, such as simulator:.")
+]
+_Zone = Annotated[
+    str | None,
+    typer.Option("--zone", help="Time zone, such as Europe/Berlin; else this machine's."),
+]
+_Pad = Annotated[
+    str | None,
+    typer.Option(
+        "--pad",
+        help="Attack check: off, passive, challenge_when_unsure or challenge_always.",
+    ),
+]
+_Tailgating = Annotated[
+    str | None,
+    typer.Option("--tailgating", help="Several faces in view: nearest counts, all, or log only."),
+]
+_Unlock = Annotated[
+    float | None, typer.Option("--unlock", metavar="SECONDS", help="Length of the unlock pulse.")
+]
+_HeldOpen = Annotated[
+    float | None,
+    typer.Option("--held-open", metavar="SECONDS", help="Alarm when open for longer; 0: never."),
+]
+_Area = Annotated[
+    str | None, typer.Option("--area", help="Area that the door leads into or out of.")
+]
+_Direction = Annotated[str | None, typer.Option("--direction", help="in or out; with --area.")]
+_AntiPassback = Annotated[
+    str | None,
+    typer.Option("--anti-passback", help="Nobody enters an area twice: off, soft or hard."),
+]
+_TwoPerson = Annotated[
+    float | None,
+    typer.Option("--two-person", metavar="SECONDS", help="Two people within this time; 0: one."),
+]
+_Pin = Annotated[
+    str | None, typer.Option("--pin", help="PIN: never, second_factor or fallback for the face.")
+]
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if value is not None}
+
+
+@app.command("add")
+def add(
+    name: Annotated[str, typer.Argument(help="Name of the new door.", show_default=False)],
+    source: _Source = None,
+    output: _Output = None,
+    zone: _Zone = None,
+    pad: _Pad = None,
+    tailgating: _Tailgating = None,
+    unlock: _Unlock = None,
+    held_open: _HeldOpen = None,
+    area: _Area = None,
+    direction: _Direction = None,
+    anti_passback: _AntiPassback = None,
+    two_person: _TwoPerson = None,
+    pin: _Pin = None,
+    everyone: Annotated[
+        bool, typer.Option("--everyone", help="Everybody who is enrolled may always pass it.")
+    ] = False,
+) -> None:
+    """Add a door. Nobody may pass it until a rule says so."""
+    from facegate.domain.doors import Door
+
+    values = _given(
+        source=source, output=output, pad=pad, tailgating=tailgating, unlock_s=unlock,
+        held_open_s=held_open, area=area, direction=direction, anti_passback=anti_passback,
+        two_person_s=two_person, pin=pin,
+    )  # fmt: skip
+    door = Door.from_dict({"name": name, "zone": zone or local_zone(), **values})
+    with editing() as editor:
+        editor.add_door(door, everyone=everyone)
+    console().print(f"The door {plain(door.name)} is added, on the clock of {plain(door.zone)}.")
+    if not everyone:
+        console().print(
+            "[dim]Nobody may pass it yet: see `facegate policy allow` or "
+            f"`facegate policy allow everyone {plain(door.name)}`.[/dim]"
+        )
+
+
+@app.command("set")
+def set_door(
+    name: DoorName,
+    source: _Source = None,
+    output: _Output = None,
+    zone: _Zone = None,
+    pad: _Pad = None,
+    tailgating: _Tailgating = None,
+    unlock: _Unlock = None,
+    held_open: _HeldOpen = None,
+    area: _Area = None,
+    direction: _Direction = None,
+    anti_passback: _AntiPassback = None,
+    two_person: _TwoPerson = None,
+    pin: _Pin = None,
+) -> None:
+    """Change a door; what is not named stays."""
+    from facegate.bootstrap import start
+    from facegate.domain.doors import Door
+
+    values = _given(
+        source=source, output=output, zone=zone, pad=pad, tailgating=tailgating, unlock_s=unlock,
+        held_open_s=held_open, area=area, direction=direction, anti_passback=anti_passback,
+        two_person_s=two_person, pin=pin,
+    )  # fmt: skip
+    with start().store.snapshot() as work:
+        before = work.doors.by_name(name)
+    with editing() as editor:
+        editor.set_door(Door.from_dict({**before.as_dict(), **values}))
+    console().print(f"The door {plain(name)} is changed.")
+
+
+@app.command("list")
+def list_doors(as_json: JsonOption = False) -> None:
+    """Show all doors."""
+    from facegate.bootstrap import start
+
+    gate = start()
+    with gate.store.snapshot() as work:
+        doors = [(door, work.access.door_state(door.name)) for door in work.doors.list()]
+    if as_json:
+        print_json([_door_dict(door, state, gate.clock()) for door, state in doors])
+        return
+    if not doors:
+        console().print("There is no door yet. Begin with `facegate doors add`.")
+        return
+    shown = table("door", "state", "camera", "output", "attacks", "PIN", "area")
+    for door, state in doors:
+        area = f"{door.area} ({door.direction.value})" if door.area else ""
+        shown.add_row(
+            plain(door.name), _state(door, state, gate.clock()), plain(_secret_free(door.source)),
+            plain(_secret_free(door.output)), door.pad.value, door.pin.value, plain(area),
+        )  # fmt: skip
+    console().print(shown)
+
+
+@app.command("show")
+def show(name: DoorName, as_json: JsonOption = False) -> None:
+    """Show one door with its rules, and who is held back."""
+    from facegate.bootstrap import start
+
+    gate = start()
+    with gate.store.snapshot() as work:
+        door, state = work.doors.by_name(name), work.access.door_state(name)
+        rules = [str(rule) for rule in work.policy.load().rules if rule.door == door.name]
+        inside = list(work.access.inside(door.area)) if door.area else []
+    content = _door_dict(door, state, gate.clock())
+    if as_json:
+        print_json({**content, "rules": rules, "inside": inside})
+        return
+    shown = table("what", "is")
+    for key, value in content.items():
+        shown.add_row(key, plain("" if value is None else value))
+    shown.add_row("rules", plain("\n".join(rules) or "none: nobody may pass"))
+    if door.area:
+        shown.add_row("inside", plain(", ".join(inside) or "nobody"))
+    console().print(shown)
+
+
+@app.command("remove")
+def remove(name: DoorName, yes: Force = False) -> None:
+    """Delete a door with its rules."""
+    if not yes:
+        typer.confirm(f"Delete the door {name} and its rules?", abort=True)
+    with editing() as editor:
+        editor.remove_door(name)
+    console().print(f"The door {plain(name)} is deleted.")
+
+
+@app.command("enable")
+def enable(name: DoorName) -> None:
+    """Switch a door on again."""
+    with editing() as editor:
+        editor.enable_door(name, enabled=True)
+    console().print(f"The door {plain(name)} is enabled.")
+
+
+@app.command("disable")
+def disable(name: DoorName) -> None:
+    """Switch a door off: nobody passes."""
+    with editing() as editor:
+        editor.enable_door(name, enabled=False)
+    console().print(f"The door {plain(name)} is disabled.")
+
+
+@app.command("reset")
+def reset(name: DoorName) -> None:
+    """Lift a door's delays and lock-out; also after its clock was wrong."""
+    with editing() as editor:
+        editor.reset_door(name)
+    console().print(f"Nobody is held back at {plain(name)} any more.")
+
+
+def _state(door: Door, state: DoorState, now: datetime) -> str:
+    if not door.enabled:
+        return "[yellow]disabled[/yellow]"
+    held = state.attempts.hold(now)
+    return "enabled" if held is None else f"[yellow]{plain(held.reason.value)}[/yellow]"
+
+
+def _door_dict(door: Door, state: DoorState, now: datetime) -> dict[str, Any]:
+    held = state.attempts.hold(now)
+    return {
+        **door.as_dict(),
+        "source": _secret_free(door.source),
+        "output": _secret_free(door.output),
+        "failures": state.attempts.failures,
+        "held_back": held.reason.value if held is not None else None,
+        "held_back_until": held.until.isoformat() if held is not None and held.until else None,
+        "last_decision_at": state.last_at.isoformat() if state.last_at else None,
+    }
+
+
+def without_passwords(policy: dict[str, Any]) -> dict[str, Any]:
+    """A policy for people and pipes to see."""
+    doors = [
+        {**door, **{key: _secret_free(door[key]) for key in ("source", "output")}}
+        for door in policy["doors"]
+    ]
+    return {**policy, "doors": doors}
+
+
+def _secret_free(address: str) -> str:
+    """An address without the password that stands before its @."""
+    scheme, separator, rest = address.partition("://")
+    host = rest.rpartition("@")[2] if separator else ""
+    user = rest.rpartition("@")[0].partition(":")[0] if separator else ""
+    return f"{scheme}://{user}:***@{host}" if user or host != rest else address

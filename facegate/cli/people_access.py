@@ -1,0 +1,134 @@
+"""`facegate people pin|validity|always-pin|reset`: what holds for one person at all doors."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from facegate.cli.output import console, plain
+from facegate.cli.policy_options import PersonName, editing
+
+if TYPE_CHECKING:
+    from facegate.domain.policy import Policy, Terms
+
+
+def pin(
+    name: PersonName,
+    stdin: Annotated[
+        bool, typer.Option("--stdin", help="Read the PIN from standard input.")
+    ] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the PIN away.")] = False,
+) -> None:
+    """Set a person's PIN, typed twice and not shown."""
+    from facegate.services.pins import Argon2Pins
+
+    if remove:
+        with editing() as editor:
+            editor.remove_pin(name)
+        console().print(f"{plain(name)} has no PIN any more.")
+        return
+    with editing() as editor:  # somebody unknown is told before the PIN is typed
+        editor.check_person(name)
+    typed = (
+        sys.stdin.readline().rstrip("\r\n")
+        if stdin
+        else typer.prompt("PIN", hide_input=True, confirmation_prompt="Once more")
+    )
+    with editing() as editor:
+        editor.set_pin(name, typed, Argon2Pins())
+    console().print(f"{plain(name)} has a new PIN.")
+
+
+def validity(
+    name: PersonName,
+    begin: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="First day, or day and time, at the door's clock; '' for none."
+        ),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option("--until", help="Last day (included), or day and time; '' for none."),
+    ] = None,
+) -> None:
+    """Let a person pass only from one day to another: temporary visitors."""
+    from facegate.errors import PolicyError
+
+    if begin is None and until is None:
+        raise PolicyError("Nothing to change.", hint="Give --from, --until or both.")
+    with editing() as editor:
+        before = editor.check_person(name).terms
+        first = before.valid_from if begin is None else begin
+        last = before.valid_until if until is None else _end(until)
+        terms = editor.set_validity(name, first, last).terms
+    console().print(f"{plain(name)} is valid {plain(describe_validity(terms))}.")
+
+
+def _end(text: str) -> str:
+    """A last day lasts to its end."""
+    from facegate.domain.local_time import parse_local
+
+    if not text:
+        return ""
+    read, is_day = parse_local(text), len(text.strip()) == len("2026-12-24")
+    return (read + timedelta(days=is_day)).isoformat()
+
+
+def always_pin(
+    name: PersonName,
+    state: Annotated[str, typer.Argument(metavar="on|off", help="on or off.", show_default=False)],
+) -> None:
+    """Always ask a person for the PIN: twins and look-alikes."""
+    from facegate.errors import PolicyError
+
+    if state not in {"on", "off"}:
+        raise PolicyError(f"always-pin is on or off, not {state!r}.")
+    with editing() as editor:
+        person = editor.set_always_pin(name, state == "on")
+    word = "always" if state == "on" else "no longer always"
+    console().print(f"{plain(name)} {word} needs the PIN.")
+    if state == "on" and not person.terms.has_pin:
+        console().print("[yellow]There is none yet: see `facegate people pin`.[/yellow]")
+
+
+def reset(name: PersonName) -> None:
+    """Lift a person's delays and lock-out, and forget in which areas they are."""
+    with editing() as editor:
+        editor.reset_person(name)
+    console().print(f"{plain(name)} is not held back any more.")
+
+
+def describe_validity(terms: Terms) -> str:
+    """From when to when, in words."""
+    begin = terms.valid_from.replace("T", " ")
+    until = terms.valid_until.replace("T", " ")
+    words = [f"from {begin}"] if begin else []
+    words += [f"until {until} (not included)"] if until else []
+    return " ".join(words) or "without limits"
+
+
+def access_dict(policy: Policy, name: str) -> dict[str, Any]:
+    """What holds for a person, as `people show --json` has it."""
+    terms = next(one.terms for one in policy.people if one.name == name)
+    return {
+        "groups": sorted(one.name for one in policy.groups if name in one.members),
+        "valid_from": terms.valid_from or None,
+        "valid_until": terms.valid_until or None,
+        "always_pin": terms.always_pin,
+        "has_pin": terms.has_pin,
+    }
+
+
+def print_access(policy: Policy, name: str) -> None:
+    """What holds for a person, in two lines."""
+    terms = next(one.terms for one in policy.people if one.name == name)
+    groups = ", ".join(sorted(one.name for one in policy.groups if name in one.members))
+    pin = "a PIN is set" if terms.has_pin else "no PIN"
+    always = "; always needs it" if terms.always_pin else ""
+    out = console()
+    out.print(f"groups: {plain(groups or 'everyone only')}; {pin}{always}")
+    out.print(f"valid {plain(describe_validity(terms))}")
