@@ -166,7 +166,7 @@ def _parse_path(path: Path, text: str, options: dict[str, str]) -> CameraAddress
 def _path(text: str) -> Path:
     try:
         return Path(text).expanduser()
-    except RuntimeError:  # ~name of nobody
+    except (RuntimeError, ValueError):  # ~name of nobody, or of no possible name
         return Path(text)
 
 

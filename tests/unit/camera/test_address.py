@@ -68,7 +68,8 @@ def test_a_number_is_a_camera_also_beside_a_file_of_that_name(
         "usb:..", "usb:a/b", "ftp://x/y", "file:///etc/passwd", "rtsp://", "http:///x",
         "rtsp://host:port/x", "rtsp://host:99999/", "http://a b/", "http://[::1/x", "test:?size=5",
         "test:?fps=nan", "test:?fps=0", "test:?fps=inf", "test:?pace=slow", "test:?frames=-1",
-        "test:?size=99999x2", "test:?speed=2", "0?pace=fast", "test:abc", "/dev/null", "٣", "~nobody-of-this-name/x", "\ud800",
+        "test:?size=99999x2", "test:?speed=2", "0?pace=fast", "test:abc", "/dev/null", "٣",
+        "~nobody-of-this-name/x", "\ud800", "~\ud800",
     ],
 )  # fmt: skip
 def test_nonsense_is_refused(text: str) -> None:
