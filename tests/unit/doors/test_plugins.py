@@ -28,7 +28,9 @@ def test_built_ins_use_the_same_entries_as_strangers() -> None:
 def test_every_built_in_loads_and_says_what_it_is(entry) -> None:  # noqa: ANN001
     assert entry.failure == ""
     assert entry.plugin.summary
-    assert entry.plugin.form.startswith(entry.name.removesuffix("s") if "mqtt" in entry.name else entry.name)
+    assert entry.plugin.form.startswith(
+        entry.name.removesuffix("s") if "mqtt" in entry.name else entry.name
+    )
     assert entry.plugin.after_kill
 
 
