@@ -26,7 +26,7 @@ class FakeOutput:
         self.entered = threading.Event()
         self.fail: Exception | None = None
         self.fail_lock: Exception | None = None
-        self.contact: bool | None | Exception = None
+        self.contact: bool | Exception | None = None
         self.during: Callable[[], None] = lambda: None
 
     def unlock(self, pulse_s: float, reference: str) -> None:
