@@ -9,6 +9,7 @@ import threading
 import time
 import tty
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -206,10 +207,8 @@ class SerialSide(FarSide):
         self.ends = True
         self.thread.join(5)
         for one in (self.near, self.far):
-            try:
+            with suppress(OSError):
                 os.close(one)
-            except OSError:
-                pass
         self.near = self.far = -1
 
 

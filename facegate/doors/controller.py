@@ -166,7 +166,7 @@ class DoorController:
             except Exception as error:  # a defect here must not leave the door to itself
                 self._fault("worker", "", error)
                 with self._change:
-                    self._lock_wanted = True
+                    self._lock_wanted, self._busy_since = True, None
                     self._change.wait(POLL_S)
 
     def _step(self) -> bool:
@@ -216,8 +216,7 @@ class DoorController:
         except Exception as error:  # a plugin may raise anything; all of it means: locked
             self._fault("unlock", order.reference, error)
             self._finish(order, False, str(as_door_error(error)))
-            self._locks_at = None
-            self._relock("")
+            self._relock("the unlock failed")
             return
         moment = self._clock()
         self._locks_at, self._reference = moment + self._pulse_s, order.reference

@@ -18,7 +18,7 @@ settings (`doors.secrets`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -64,8 +64,8 @@ class DoorSpec:
                 "`facegate outputs list` shows all names.",
             )
         target, _, query = rest.partition("?")
-        target = unquote(target, errors="strict") if "%" in target else target
-        if "@" in target.partition("?")[0] and "//" in target:
+        target = _decoded(target)
+        if "@" in target.partition("//")[2].partition("/")[0]:
             raise DoorError(
                 "The address of a door's output must not hold a user or a password.",
                 hint="Give user=NAME as an option; the password comes from the settings.",
@@ -92,7 +92,18 @@ def _pairs(query: str) -> Iterator[tuple[str, str]]:
                 f"The option {name!r} looks like a secret, which has no place in this text.",
                 hint="Secrets are kept in the settings: FACEGATE_DOORS__SECRETS__NAME.",
             )
-        yield name, unquote(value)
+        yield name, _decoded(value)
+
+
+def _decoded(text: str) -> str:
+    """Replace %XX; what comes out must be printable too."""
+    try:
+        plain = unquote(text, errors="strict")
+    except UnicodeDecodeError as error:
+        raise DoorError(f"{text!r} is not UTF-8 behind its % signs.") from error
+    if not plain.isprintable():
+        raise DoorError(f"{text!r} hides characters that cannot be printed.")
+    return plain
 
 
 def _escaped(value: str) -> str:
@@ -174,11 +185,3 @@ def whole_number(text: str, low: int, high: int, what: str) -> int:
     if not re.fullmatch(r"[0-9]{1,10}", text) or not low <= int(text) <= high:
         raise DoorError(f"{what} must be a whole number from {low} to {high}, not {text!r}.")
     return int(text)
-
-
-def hide(secrets: Mapping[str, str], text: str) -> str:
-    """Cover secrets that a library may have put into the text of an error."""
-    for value in secrets.values():
-        if value:
-            text = text.replace(value, "***")
-    return text

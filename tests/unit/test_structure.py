@@ -49,6 +49,11 @@ HOMES = {
     "typer": {"cli"},
     "rich": {"cli"},
     "PyQt6": set(),
+    "paho": {"doors"},
+    "serial": {"doors"},
+    "gpiod": {"doors"},
+    "gpiozero": {"doors"},
+    "osdp": {"doors"},
     "pydantic_settings": {"config"},
 }
 TORCH_MODULES = {

@@ -119,6 +119,15 @@ def test_any_exception_locks_and_is_a_fault(bench: Bench, error: Exception) -> N
     assert bench.door.faults == ()
 
 
+def test_an_unlock_that_fails_ends_the_pulse_before_it(bench: Bench) -> None:
+    bench.door.unlock("r1")
+    bench.output.fail = DoorError("no")
+    assert bench.door.unlock("r2") is False
+    bench.door.poll()
+    assert bench.kinds()[1:] == [K.UNLOCKED, K.FAULT, K.LOCKED]
+    assert bench.output.calls[-1] == "lock"
+
+
 def test_a_late_order_is_dropped(bench: Bench) -> None:
     bench.output.gate.clear()
     first = bench.door.begin_unlock("r1")

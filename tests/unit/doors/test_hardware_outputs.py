@@ -187,7 +187,9 @@ def test_pins_are_taken_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     assert side.released
 
 
-@pytest.mark.parametrize(("option", "when_high"), [("", True), ("&open=high", True), ("&open=low", False)])
+@pytest.mark.parametrize(
+    ("option", "when_high"), [("", True), ("&open=high", True), ("&open=low", False)]
+)
 def test_the_contact_pin_with_gpiod(
     monkeypatch: pytest.MonkeyPatch, option: str, when_high: bool
 ) -> None:

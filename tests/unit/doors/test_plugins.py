@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from commands import facegate
 
-from facegate.doors.plugins import BUILT_IN, find_plugin, load_plugins, open_output
+from facegate.doors.plugins import BUILT_IN, PluginEntry, find_plugin, load_plugins, open_output
 from facegate.errors import DoorError
 
 PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
@@ -25,10 +25,13 @@ def test_built_ins_use_the_same_entries_as_strangers() -> None:
 
 
 @pytest.mark.parametrize("entry", load_plugins(), ids=lambda entry: entry.name)
-def test_every_built_in_loads_and_says_what_it_is(entry) -> None:
+def test_every_built_in_loads_and_says_what_it_is(entry: PluginEntry) -> None:
+    assert entry.plugin is not None
     assert entry.failure == ""
     assert entry.plugin.summary
-    assert entry.plugin.form.startswith(entry.name.removesuffix("s") if "mqtt" in entry.name else entry.name)
+    assert entry.plugin.form.startswith(
+        entry.name.removesuffix("s") if "mqtt" in entry.name else entry.name
+    )
     assert entry.plugin.after_kill
 
 
@@ -89,7 +92,6 @@ def test_outputs_list() -> None:
     listed = {one["name"]: one for one in facegate("outputs", "list", "--json").json()}
     assert set(listed) >= set(BUILT_IN)
     assert listed["serial"]["failure"] is None
-    assert "simulator" in facegate("outputs", "list").out
 
 
 def test_outputs_test_opens_and_locks() -> None:
@@ -108,8 +110,6 @@ def test_outputs_test_fails_with_13(tmp_path: Path) -> None:
     assert ran.code == 13
     assert json.loads(ran.out)["opened"] is False
     assert "exit code 4" in ran.err
-    assert facegate("outputs", "test", "gpio:x").code == 13
-    assert facegate("outputs", "test", "webhook:https://door.example/").code == 13
 
 
 def test_secrets_come_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:

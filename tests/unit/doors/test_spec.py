@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facegate.doors.plugins import check_output
@@ -13,7 +13,7 @@ GOOD = [
     "command:/bin/sh?arg={action}&arg=--for&arg={pulse_s}&timeout=1",
     "webhook:https://door.example/open?key=lobby&timeout=1.2",
     "webhook:https://door.example/open%3Fdoor=3",
-    "webhook:http://localhost:8080/",
+    "webhook:http://localhost:8080/@door",
     "webhook:http://10.0.0.7/open?plain=yes",
     "mqtt://broker:1883/building/lobby",
     "mqtts://broker/building/lobby?user=gate&contact=building/leaf",
@@ -41,10 +41,12 @@ BAD = [
     "serial:", "serial:socket://host:1", "serial:/dev/x?protocol=zzz", "serial:/dev/x?channel=0",
     "serial:/dev/x?channel=9", "serial:/dev/x?protocol=raw", "serial:/dev/x?on=A0&off=A1",
     "serial:/dev/x?protocol=raw&on=A&off=A1", "serial:/dev/x?protocol=raw&on=zz&off=A1",
-    "gpio:", "gpio:-1", "gpio:1.5", "gpio:１７", "gpio:17?contact=17", "gpio:17?contact=22&contact=23",
+    "gpio:", "gpio:-1", "gpio:1.5", "gpio:１７", "gpio:17?contact=17",
+    "gpio:17?contact=22&contact=23",
     "gpio:17?puls=1", "gpio:99999", "gpio:17?library=os", "gpio:17?contact",
     "wiegand:17", "wiegand:17,17?facility=1&card=1", "wiegand:17,27?facility=1",
     "wiegand:17,27?facility=256&card=1", "wiegand:17,27?facility=1&card=65536",
+    "serial:/dev/%FF", "serial:/dev/x%0Ay", "gpio:17?chip=%00", "webhook:https://%40@x/",
     "osdp:", "osdp:/dev/x?address=127", "osdp:/dev/x?timeout=9",
 ]  # fmt: skip
 
@@ -62,6 +64,7 @@ def test_bad_texts_are_refused(text: str) -> None:
         check_output(text)
 
 
+@settings(deadline=None, max_examples=50)  # each looks for plugins anew
 @given(st.text(max_size=60))
 def test_no_text_does_anything_but_parse_or_be_refused(text: str) -> None:
     for prefix in ("", "gpio:", "serial:", "mqtt://", "webhook:https://", "wiegand:"):
