@@ -106,7 +106,9 @@ def test_equal_people_have_different_commitments() -> None:
 
 def test_what_was_erased_reads_as_nobody() -> None:
     sealed = chain.seal(draft())
-    found = chain.opened(1, "0" * 64, "1" * 64, sealed.text, {Part.WORDS: sealed.parts[Part.WORDS].text})
+    found = chain.opened(
+        1, "0" * 64, "1" * 64, sealed.text, {Part.WORDS: sealed.parts[Part.WORDS].text}
+    )
     assert isinstance(found, Receipt)
     assert found.erased == {Part.PERSON}
     assert (found.draft.subject_id, found.draft.subject_name) == (None, "")

@@ -28,7 +28,10 @@ def test_it_is_the_direction_of_the_mean(count: int, seed: int) -> None:
 
 def test_its_bits_are_known() -> None:
     rows = unit(np.random.default_rng(7).normal(size=(3, 8)) + 1)
-    assert fuse(rows).tobytes().hex() == "a2f40f3e5c4bb63e29f2fd3d39db193eef1b633dee57353e25886e3ef03f5a3f"
+    assert (
+        fuse(rows).tobytes().hex()
+        == "a2f40f3e5c4bb63e29f2fd3d39db193eef1b633dee57353e25886e3ef03f5a3f"
+    )
 
 
 @pytest.mark.parametrize(

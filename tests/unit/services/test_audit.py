@@ -133,9 +133,7 @@ def test_a_deleted_anchor_file_is_noticed_for_ever(store: SqlStore, tmp_path: Pa
     assert any("not in the anchor file" in one for one in faults(store, tmp_path))
 
 
-def test_pictures_are_kept_only_where_the_operator_says_so(
-    store: SqlStore, tmp_path: Path
-) -> None:
+def test_pictures_are_kept_only_where_the_operator_says_so(store: SqlStore, tmp_path: Path) -> None:
     receipt = trail(store, tmp_path, keep_pictures=False).append(draft(pictures=2))
     assert receipt.picture_count == 0
     with store.snapshot() as work:

@@ -340,7 +340,9 @@ def test_any_changed_export_is_found(exported: Path, data: st.DataObject) -> Non
         changed = changed[:place]
     else:
         at = data.draw(st.integers(0, len(lines[place]) - 2))
-        new = data.draw(st.sampled_from('0123456789abcdef"{}[]:,.x').filter(lambda c: c != lines[place][at]))
+        new = data.draw(
+            st.sampled_from('0123456789abcdef"{}[]:,.x').filter(lambda c: c != lines[place][at])
+        )
         changed[place] = lines[place][:at] + new + lines[place][at + 1 :]
     with tempfile.TemporaryDirectory() as name:
         file = Path(name) / "x.jsonl"

@@ -137,9 +137,7 @@ def test_erasing_deletes_parts_and_says_so(store: SqlStore) -> None:
         "DELETE FROM receipt_anchors",
     ],
 )
-def test_the_database_refuses_changes(
-    store: SqlStore, tmp_path: Path, statement: str
-) -> None:
+def test_the_database_refuses_changes(store: SqlStore, tmp_path: Path, statement: str) -> None:
     write(store, 2, pictures=2)
     trail(store, tmp_path).anchor()
     with pytest.raises(Exception, match="never changed"), store.transaction() as work:
