@@ -217,6 +217,7 @@ class SqlReceipts:
 
     def add_anchor(self, anchor: Anchor) -> None:
         """Note an anchor that was written to the file; one that is known is left as it is."""
+        self._take_turn()
         known = select(receipt_anchors.c.number).where(receipt_anchors.c.number == anchor.number)
         if self._connection.execute(known).first() is None:
             self._connection.execute(
@@ -249,11 +250,7 @@ class SqlReceipts:
         self, sealed: Sealed, kind: str, at: datetime, door: str, reason: str
     ) -> tuple[int, str, str]:
         """Put an entry at the end; gives sequence, previous hash and hash."""
-        if self._connection.dialect.name == "postgresql":
-            # Writers of SQLite take turns from their beginning; here, from their first receipt on.
-            self._connection.execute(
-                text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK}
-            )
+        self._take_turn()
         last, previous_hash = self.head()
         sequence = last + 1
         try:
@@ -276,6 +273,13 @@ class SqlReceipts:
                 hint="`facegate audit verify` tells what is wrong.",
             ) from error
         return sequence, previous_hash, hash_
+
+    def _take_turn(self) -> None:
+        """Writers of SQLite take turns from their beginning; PostgreSQL's only from here on."""
+        if self._connection.dialect.name == "postgresql":
+            self._connection.execute(
+                text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK}
+            )
 
     def _delete(self, part: Part, sequences: Sequence[int]) -> None:
         if part is Part.PICTURES:
@@ -336,8 +340,9 @@ class SqlReceipts:
 
     def _in_chunks(self, table: Any, condition: Any, after: int = 0) -> Iterator[Row[Any]]:
         while True:
+            # The other columns may hold anything after somebody tampered with them.
             rows = self._connection.execute(
-                select(table)
+                select(table.c.sequence, type_coerce(table.c.text, NullType()).label("text"))
                 .where(table.c.sequence > after, condition)
                 .order_by(table.c.sequence)
                 .limit(CHUNK)

@@ -5,6 +5,7 @@ import json
 import math
 import secrets
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,8 @@ from facegate.services.export_receipts import verify_export
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False),
+    st.none() | st.booleans() | st.integers() | st.text()
+    | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )  # fmt: skip
@@ -140,7 +142,7 @@ def test_pictures_need_their_evidence_and_times_their_zone() -> None:
 def test_ranges_hold_exactly_the_numbers(numbers: set[int]) -> None:
     ranges = chain.as_ranges(numbers)
     assert {n for first, last in ranges for n in range(first, last + 1)} == numbers
-    assert all(a[1] + 1 < b[0] for a, b in zip(ranges, ranges[1:], strict=False))
+    assert all(a[1] + 1 < b[0] for a, b in pairwise(ranges))
 
 
 def test_an_erasure_comes_back_whole() -> None:

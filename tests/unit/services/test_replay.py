@@ -192,7 +192,7 @@ def test_a_removed_person_cannot_be_replayed(gate: Gate) -> None:
 
 
 def test_other_networks_are_named(gate: Gate) -> None:
-    with pytest.raises(ReceiptError, match="embedder was fake.*this one is new@1"):
+    with pytest.raises(ReceiptError, match=r"embedder was fake.*this one is new@1"):
         gate.again(gate.decide(3), models={"embedder": "new@1"})
 
 

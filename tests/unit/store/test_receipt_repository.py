@@ -220,7 +220,7 @@ def test_a_damaged_receipt_is_a_plain_error(tmp_path: Path) -> None:
         connection.execute("DROP TRIGGER refuse_update_receipts")
         connection.execute("UPDATE receipts SET text = 'nonsense' WHERE sequence = 2")
     connection.close()
-    with store.snapshot() as work, pytest.raises(ReceiptError, match="Receipt 2 .*damaged"):
+    with store.snapshot() as work, pytest.raises(ReceiptError, match=r"Receipt 2 .*damaged"):
         work.receipts.since(NOW - timedelta(days=1))
 
 
