@@ -16,10 +16,10 @@ from facegate.domain.frames import Frame
 from facegate.engine.gate import Gate
 from facegate.engine.states import GateEvent
 
-SETTLE_S = 3.0
+SETTLE_S = 1.2
 """Empty frames before each visit: everybody of the one before is gone."""
 
-LINGER_S = 3.0
+LINGER_S = 2.0
 """And after the last frame of a visit: somebody who leaves without an answer is counted so."""
 
 

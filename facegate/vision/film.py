@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from facegate.domain.arrays import FloatArray, ImageArray
 
@@ -14,21 +16,36 @@ NOISE = 2.5
 """Deviation of a webcam's noise in daylight, in 8-bit steps."""
 
 
+@lru_cache(maxsize=4)
 def empty_scene(size_wh: tuple[int, int], seed: int = 0) -> ImageArray:
     """A wall in soft light with nothing on it, (h, w, 3) uint8 BGR."""
     random = np.random.default_rng(seed)
     coarse = random.uniform(90, 150, (6, 8, 3)).astype(np.float32)
     smooth = cv2.resize(coarse, size_wh, interpolation=cv2.INTER_CUBIC)
-    return np.asarray(np.clip(smooth, 0, 255), np.uint8)
+    scene = np.asarray(np.clip(smooth, 0, 255), np.uint8)
+    scene.setflags(write=False)
+    return scene
 
 
 def with_noise(frame_bgr: ImageArray, random: np.random.Generator) -> ImageArray:
     """Add a camera's noise: no two frames of a real camera are the same."""
-    # A quarter of the noise, moved about, costs little and repeats nowhere near.
     height, width = frame_bgr.shape[:2]
-    tile = random.normal(0, NOISE, (height // 2 + 1, width // 2 + 1, 3)).astype(np.float32)
-    noise = np.tile(tile, (2, 2, 1))[:height, :width]
-    return np.asarray(np.clip(frame_bgr + noise, 0, 255), np.uint8)
+    noise = _noise(height, width)
+    y, x = (int(one) for one in random.integers(0, _SLACK_PX, 2))
+    moved = noise[y : y + height, x : x + width]
+    return np.asarray(cv2.add(frame_bgr, moved, dtype=cv2.CV_8U), np.uint8)
+
+
+_SLACK_PX = 97
+"""The noise is made once, larger than a frame; every frame gets another part of it."""
+
+
+@lru_cache(maxsize=2)
+def _noise(height: int, width: int) -> npt.NDArray[np.int16]:
+    shape = (height + _SLACK_PX, width + _SLACK_PX, 3)
+    noise = np.random.default_rng(0).normal(0, NOISE, shape).round().astype(np.int16)
+    noise.setflags(write=False)
+    return noise
 
 
 def visit_film(
