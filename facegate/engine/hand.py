@@ -24,13 +24,13 @@ class UnlockAnswer(Protocol):
         """Why it did not."""
 
 
-Answer = TypeVar("Answer", bound=UnlockAnswer, covariant=True)
+Answer_co = TypeVar("Answer_co", bound=UnlockAnswer, covariant=True)
 
 
-class Order(Protocol[Answer]):
+class Order(Protocol[Answer_co]):
     """An order under way; `concurrent.futures.Future` is one."""
 
-    def result(self, timeout: float | None = None) -> Answer:
+    def result(self, timeout: float | None = None) -> Answer_co:
         """The answer; waits for it. Raises TimeoutError of concurrent.futures."""
 
     def done(self) -> bool:
