@@ -57,6 +57,13 @@ def about(facts: Facts, **changes: object) -> Facts:
     return replace(facts, person=replace(facts.person or ANA, **changes))  # type: ignore[arg-type]
 
 
+OFF = replace(BEN.person, enabled=False)
+
+
+def remembered(facts: Facts, **changes: object) -> Facts:
+    return replace(facts, state=replace(facts.state, **changes))  # type: ignore[arg-type]
+
+
 def locked(count: int = 60) -> Attempts:
     return Attempts(count, AT - timedelta(seconds=1), AT - timedelta(seconds=1), True)
 
@@ -81,7 +88,7 @@ BREAKS: dict[str, tuple[Reason, str, Callable[[Case], Case]]] = {
     ),
     "clock went back": (
         Reason.CLOCK_FAULT, "clock",
-        lambda c: (c[0], replace(c[1], state=replace(c[1].state, last_at=AT + timedelta(minutes=1)))),
+        lambda c: (c[0], remembered(c[1], last_at=AT + timedelta(minutes=1))),
     ),
     "stale": (
         Reason.CLOCK_FAULT, "clock",
@@ -146,14 +153,15 @@ BREAKS: dict[str, tuple[Reason, str, Callable[[Case], Case]]] = {
     ),
     "first too long ago": (
         Reason.SECOND_PERSON_NEEDED, "two-person",
-        lambda c: (c[0], replace(c[1], state=replace(c[1].state, first_at=AT - timedelta(seconds=31)))),
+        lambda c: (c[0], remembered(c[1], first_at=AT - timedelta(seconds=31))),
     ),
     "the same person twice": (
-        Reason.SECOND_PERSON_NEEDED, "two-person", lambda c: (c[0], replace(c[1], first=c[1].person))
+        Reason.SECOND_PERSON_NEEDED, "two-person",
+        lambda c: (c[0], replace(c[1], first=c[1].person)),
     ),
     "first was disabled meanwhile": (
         Reason.SECOND_PERSON_NEEDED, "two-person",
-        lambda c: (c[0], replace(c[1], first=replace(BEN, person=replace(BEN.person, enabled=False)))),
+        lambda c: (c[0], replace(c[1], first=replace(BEN, person=OFF))),
     ),
     "first is held back": (
         Reason.SECOND_PERSON_NEEDED, "two-person",

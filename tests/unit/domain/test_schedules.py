@@ -214,7 +214,8 @@ def test_days_go_around_the_weekend() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "mon", "mon 8", "mon 08:00-08:00", "mon 24:00-02:00", "mon 08:60-09:00", "mon 08:00-25:00",
-     "someday 08:00-09:00", "mon- 08:00-09:00", "mon 08:00-09:00 x", "mon ٠٨:٠٠-٠٩:٠٠", ",mon 1:00-2:00"],
+     "someday 08:00-09:00", "mon- 08:00-09:00", "mon 08:00-09:00 x", "mon ٠٨:٠٠-٠٩:٠٠",
+     ",mon 1:00-2:00"],
 )  # fmt: skip
 def test_what_is_no_window_is_refused(text: str) -> None:
     with pytest.raises(PolicyError):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -10,12 +11,14 @@ from fakes import NOW
 from policies import PlainPins
 from sqlalchemy import select
 
+from facegate.domain.access import AccessRequest
 from facegate.domain.doors import AntiPassback, Direction, Door
 from facegate.domain.facts import DoorState
 from facegate.domain.lockout import Attempts
 from facegate.domain.policy import EVERYONE, Rule, Terms
 from facegate.domain.schedules import ALWAYS, Holiday, Hours, OnHolidays, Schedule, Window
 from facegate.errors import PolicyError, StoreError, UnknownSubject
+from facegate.services.access import AccessControl
 from facegate.services.policy_edit import PolicyEditor
 from facegate.services.policy_file import policy_text, read_policy
 from facegate.store import migrate, policy_tables
@@ -297,3 +300,22 @@ def test_the_fifth_schema_comes_and_goes_and_keeps_the_people(store: SqlStore) -
     with store.snapshot() as work:  # upgrades
         assert [one.name for one in work.subjects.list()] == ["Ana", "Ben"]
         assert work.policy.load().doors == ()
+
+
+def test_of_rulings_at_once_only_one_passes_hard_anti_passback(store: SqlStore) -> None:
+    fill(store)
+    control, start, granted = AccessControl(lambda: NOW), threading.Barrier(4), []
+
+    def pass_through() -> None:
+        start.wait()
+        with store.transaction() as work:
+            ruling = control.rule(work, AccessRequest("lobby", 1, NOW))
+            granted.append(ruling.granted)
+            work.commit()
+
+    threads = [threading.Thread(target=pass_through) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(granted) == [False, False, False, True]
