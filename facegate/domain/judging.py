@@ -364,7 +364,10 @@ def _remember(case: _Case, judgment: Judgment, decisive: Check | None) -> Judgme
     if pin_right or pin_wrong:
         before = case.who.claims if case.is_claim else case.who.pins
         after = before.succeeded(at) if pin_right else before.failed(at, PINS)
-        judgment = replace(judgment, **{"claims" if case.is_claim else "pins": after})
+        if case.is_claim:
+            judgment = replace(judgment, claims=after)
+        else:
+            judgment = replace(judgment, pins=after)
     if stopped == "two-person":
         state = replace(state, first_id=case.who.person.subject_id, first_at=at)
     if not judgment.ruling.granted:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from commands import facegate
 from fakes import NOW
+from typer.testing import CliRunner
 
 from facegate.bootstrap import start
+from facegate.cli import policy_replay
+from facegate.cli.main import app
+from facegate.domain.reasons import Reason
+from facegate.domain.receipts import ReceiptDraft
+from facegate.errors import FacegateError
 
 
 @pytest.fixture
@@ -69,7 +77,9 @@ def test_an_office_from_the_first_door_to_the_holiday(people: None, tmp_path: Pa
     assert tried("Ana", "2026-12-23 17:59")[0] == 0, "nothing was changed"
     for command in (("doors", "list"), ("doors", "show", "lobby"), ("policy", "show")):
         for more in ((), ("--json",)):
-            assert "hunter2" not in ok(*command, *more)
+            code, out = here(*command, *more)
+            assert code == 0
+            assert "hunter2" not in out
 
 
 def tried_code(who: str, door: str) -> int:
@@ -108,6 +118,94 @@ def test_visitors_pins_and_look_alikes(people: None) -> None:
     )
 
 
+def here(*arguments: object, typed: str | None = None) -> tuple[int, str]:
+    """Run a command in this process: many of them, quickly."""
+    ran = CliRunner().invoke(app, [str(one) for one in arguments], input=typed)
+    if isinstance(ran.exception, FacegateError):
+        assert str(ran.exception).endswith((".", "?"))
+        return ran.exception.exit_code, ran.output
+    if ran.exception is not None and not isinstance(ran.exception, SystemExit):
+        raise ran.exception
+    return ran.exit_code, ran.output
+
+
+def test_a_pin_is_typed_twice_and_not_shown(people: None) -> None:
+    code, out = here("people", "pin", "Ana", typed="73915\n73915\n")
+    assert code == 0, out
+    assert "73915" not in out
+    assert here("people", "pin", "Ana", typed="73915\n73916\n73915\n73915\n")[0] == 0
+    assert here("people", "pin", "Ana", "--remove")[0] == 0
+    assert not here("people", "show", "Ana")[1].count("a PIN is set")
+
+
+def test_the_past_is_replayed_with_other_rules_and_another_threshold(
+    people: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = []
+
+    def past(work: object, begin: datetime) -> list[ReceiptDraft]:
+        begun.append(begin)
+        now = begin + timedelta(days=3)
+        known = {"tau": 0.5, "similarity": 0.7, "margin": 0.05}
+        return [
+            ReceiptDraft(now, "lobby", "0", Reason.GRANTED, 1, "Ana", **known),
+            ReceiptDraft(now, "side", "0", Reason.DOOR_DISABLED, 1, "Ana", **known),
+        ]
+
+    monkeypatch.setattr(policy_replay, "_past", past)
+    here("doors", "add", "lobby", "--everyone")
+    code, out = here("policy", "replay", "--since", "30d", "--json")
+    assert code == 0
+    assert json.loads(out)["visits"] == 2
+    assert json.loads(out)["rows"] == []
+    assert abs(start().clock() - timedelta(days=30) - begun[0]) < timedelta(minutes=1)
+    found = json.loads(here("policy", "replay", "--tau", "0.8", "--door", "lobby", "--json")[1])
+    assert (found["visits"], found["newly_denied"]) == (1, 1)
+    assert (found["rows"][0]["then"], found["rows"][0]["now"]) == ("granted", "unknown_face")
+    other = tmp_path / "other.toml"
+    other.write_text("[[doors]]\nname = 'side'\n[[rules]]\ngroup = 'everyone'\ndoor = 'side'")
+    shown = here("policy", "replay", "--policy", other)[1]
+    assert "Of 2 visits, 1 would newly pass, 1 would newly be refused" in shown
+
+
+def test_doors_and_people_are_changed_and_reset(people: None) -> None:
+    here("doors", "add", "in", "--area", "hall", "--direction", "in", "--two-person", "20")
+    for arguments in (
+        ("doors", "set", "in", "--anti-passback", "hard", "--pin", "fallback", "--unlock", "5"),
+        ("doors", "disable", "in"),
+        ("doors", "enable", "in"),
+        ("doors", "reset", "in"),
+        ("people", "reset", "Ana"),
+        ("groups", "add", "staff"),
+        ("groups", "join", "staff", "Ana", "Ben"),
+        ("groups", "leave", "staff", "Ben"),
+        ("groups", "list"),
+        ("policy", "schedule", "add", "s", "daily 08:00-18:00", "--on-holidays", "10:00-12:00"),
+        ("policy", "schedule", "list"),
+        ("policy", "holiday", "add", "May", "2026-05-01"),
+        ("policy", "holiday", "list"),
+    ):
+        code, out = here(*arguments)
+        assert code == 0, (arguments, out)
+    door = json.loads(here("doors", "show", "in", "--json")[1])
+    assert (door["anti_passback"], door["pin"], door["unlock_s"]) == ("hard", "fallback", 5)
+    assert (door["area"], door["two_person_s"], door["enabled"]) == ("hall", 20, True)
+    (group,) = json.loads(here("policy", "show", "--json")[1])["groups"]
+    assert group == {"name": "staff", "members": ["Ana"]}
+    (plan,) = json.loads(here("policy", "schedule", "list", "--json")[1])
+    assert (plan["on_holidays"], plan["holiday_hours"]) == ("own_hours", ["10:00-12:00"])
+    (holiday,) = json.loads(here("policy", "holiday", "list", "--json")[1])
+    assert (holiday["first"], holiday["last"]) == ("2026-05-01", "2026-05-01")
+    for arguments in (
+        ("policy", "schedule", "remove", "s"),
+        ("policy", "holiday", "remove", "May"),
+        ("groups", "remove", "staff", "--yes"),
+        ("doors", "remove", "in", "--yes"),
+    ):
+        assert here(*arguments)[0] == 0
+    assert json.loads(here("policy", "show", "--json")[1])["doors"] == []
+
+
 def test_mistakes_have_sentences_and_codes(people: None) -> None:
     ok("doors", "add", "lobby", "--zone", "UTC")
     for arguments, code in (
@@ -132,12 +230,11 @@ def test_mistakes_have_sentences_and_codes(people: None) -> None:
         (("people", "always-pin", "Ana", "maybe"), 14),
         (("people", "pin", "Cem", "--stdin"), 5),
     ):
-        ran = facegate(*arguments)
-        assert ran.code == code, (arguments, ran.out, ran.err)
+        assert here(*arguments)[0] == code, arguments
 
 
 def test_empty_lists_say_what_to_do() -> None:
-    assert "facegate doors add" in ok("doors", "list")
-    assert facegate("doors", "list", "--json").json() == []
-    assert facegate("groups", "list", "--json").json() == [{"name": "everyone", "members": []}]
-    assert "nobody may pass" in ok("policy", "show")
+    assert "facegate doors add" in here("doors", "list")[1]
+    assert json.loads(here("doors", "list", "--json")[1]) == []
+    assert json.loads(here("groups", "list", "--json")[1]) == [{"name": "everyone", "members": []}]
+    assert "nobody may pass" in here("policy", "show")[1]
