@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -104,10 +104,14 @@ def reset(name: PersonName) -> None:
 
 def describe_validity(terms: Terms) -> str:
     """From when to when, in words."""
-    begin = terms.valid_from.replace("T", " ")
-    until = terms.valid_until.replace("T", " ")
-    words = [f"from {begin}"] if begin else []
-    words += [f"until {until} (not included)"] if until else []
+    words = []
+    if terms.valid_from:
+        words.append(f"from {terms.valid_from.removesuffix(':00').replace('T', ' ')}")
+    if terms.valid_until:
+        end = datetime.fromisoformat(terms.valid_until)
+        whole_day = end.time() == time()
+        last = f"{end - timedelta(days=1):%Y-%m-%d} (included)"
+        words.append(f"to {last}" if whole_day else f"until {end:%Y-%m-%d %H:%M}")
     return " ".join(words) or "without limits"
 
 

@@ -184,10 +184,13 @@ def import_policy(
 ) -> None:
     """Put a file in the place of the whole policy; checked before anything is saved."""
     from facegate.cli.policy_options import read_policy_file
+    from facegate.evaluation.words import counted
 
     if not yes:
         typer.confirm("Replace all doors, groups, schedules, holidays and rules?", abort=True)
     with editing() as editor:
         policy = read_policy_file(file, editor.policy())
         editor.replace_all(policy)
-    console().print(f"{len(policy.doors)} doors and {len(policy.rules)} rules are in force.")
+    doors = counted(len(policy.doors), "door", "doors")
+    rules = counted(len(policy.rules), "rule", "rules")
+    console().print(f"In force: {doors}, {rules}.")

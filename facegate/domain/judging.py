@@ -360,14 +360,15 @@ def _remember(case: _Case, judgment: Judgment, decisive: Check | None) -> Judgme
     if failed_face and not (case.is_claim and pin_right):
         limits = FACES if door.pad is PadPolicy.OFF else FACES_WITH_PAD
         state = replace(state, attempts=state.attempts.failed(at, limits))
-    if pin_right or judgment.ruling.reason is Reason.PIN_WRONG:
-        kind = "claims" if case.is_claim else "pins"
+    pin_wrong = stopped == "pin" and judgment.ruling.reason is Reason.PIN_WRONG
+    if pin_right or pin_wrong:
         before = case.who.claims if case.is_claim else case.who.pins
         after = before.succeeded(at) if pin_right else before.failed(at, PINS)
-        judgment = (
-            replace(judgment, claims=after) if kind == "claims" else replace(judgment, pins=after)
-        )
-    if judgment.ruling.reason is Reason.SECOND_PERSON_NEEDED:
+        if case.is_claim:
+            judgment = replace(judgment, claims=after)
+        else:
+            judgment = replace(judgment, pins=after)
+    if stopped == "two-person":
         state = replace(state, first_id=case.who.person.subject_id, first_at=at)
     if not judgment.ruling.granted:
         return replace(judgment, state=state)
