@@ -16,16 +16,15 @@ from facegate.bootstrap import FaceGate
 from facegate.camera.opening import open_camera
 from facegate.domain.attacks import PadPolicy
 from facegate.domain.doors import Door
-from facegate.doors.controller import DoorController
+from facegate.doors.controller import LATE_S, DoorController
 from facegate.doors.events import DoorEvent
 from facegate.engine.deciding import Decider
 from facegate.engine.drill import Drill
 from facegate.engine.gate import Gate, GateView
-from facegate.engine.hand import DoorHand
 from facegate.engine.limits import GateLimits
 from facegate.engine.runner import GateRunner, RunnerFigures
 from facegate.engine.states import GateEvent
-from facegate.errors import ConfigError, PolicyError
+from facegate.errors import ConfigError, DoorError, PolicyError
 from facegate.ports import Camera
 from facegate.services.access import AccessControl
 from facegate.services.desk import GateDesk
@@ -127,7 +126,6 @@ class Doorway:
         self._faults: list[str] = []
         self._guard = threading.Lock()
         # Networks and index are loaded before the door is touched and the camera is opened.
-        self._hand: DoorHand | None = None
         self.gate = build_gate(
             facegate, self._desk, door, self.camera.address, self._unlock, self._told,
             time.monotonic,
@@ -138,7 +136,6 @@ class Doorway:
             held_open_s=self.door.held_open_s or 1e9,
             on_event=self._door_said,
         )
-        self._hand = DoorHand(self._controller, self._failed)
         self.runner = GateRunner(
             self.camera, self.gate, time.monotonic, is_live=self.camera.is_live,
             each_round=self._each_round,
@@ -187,8 +184,13 @@ class Doorway:
         self.close()
 
     def _unlock(self, reference: str) -> None:
-        if self._hand is not None:
-            self._hand.unlock(reference)
+        """Open, and wait for the answer: nobody is welcomed before a door that stayed shut.
+
+        That takes milliseconds with most outputs, and never more than LATE_S seconds.
+        """
+        answer = self._controller.begin_unlock(reference).result(2 * LATE_S)
+        if not answer.opened:
+            raise DoorError(f"The door did not open: {answer.detail}")
 
     def _told(self, event: GateEvent) -> None:
         try:
@@ -198,7 +200,7 @@ class Doorway:
 
     def _door_said(self, event: DoorEvent) -> None:
         """From the door's thread."""
-        # An order that failed is heard of through the hand, with its receipt.
+        # An order that failed is known already, with its receipt.
         if event.kind.is_alarm and not (event.reference and event.detail.startswith("unlock")):
             self._failed(
                 f"{event.kind.value}: {event.detail}" if event.detail else event.kind.value
@@ -210,8 +212,6 @@ class Doorway:
 
     def _each_round(self) -> None:
         """Between frames, on the engine's thread."""
-        if self._hand is not None:
-            self._hand.poll()
         with self._guard:
             faults, self._faults = self._faults, []
         for detail in faults:
