@@ -21,73 +21,21 @@ request for which all pass opens:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from facegate.domain.access import AccessRequest, Ruling
-from facegate.domain.attacks import PadPolicy
-from facegate.domain.doors import AntiPassback, Direction, Door, PinMode
-from facegate.domain.facts import Check, Facts, Judgment, PersonFacts, PinOutcome
+from facegate.domain.case import COUNTED, Case, NotReached
+from facegate.domain.doors import AntiPassback, Direction
+from facegate.domain.facts import Check, Facts, Judgment, PinOutcome
 from facegate.domain.local_time import YEARS, shown, zone_named
-from facegate.domain.lockout import CLOCK_TOLERANCE, FACES, FACES_WITH_PAD, PINS, Hold
+from facegate.domain.lockout import CLOCK_TOLERANCE, Hold
 from facegate.domain.reasons import Reason
+from facegate.domain.remembering import remember
 from facegate.domain.schedules import Opening
 from facegate.errors import PolicyError
 
-COUNTED = frozenset(
-    {
-        Reason.UNKNOWN_FACE,
-        Reason.AMBIGUOUS,
-        Reason.ATTACK_SUSPECTED,
-        Reason.CHALLENGE_FAILED,
-        Reason.IDENTITY_CHANGED,
-    }
-)
-"""Failed attempts; with the other face reasons nobody was compared with anybody."""
-
-REPLACEABLE = frozenset({Reason.UNKNOWN_FACE, Reason.AMBIGUOUS, Reason.LOW_QUALITY})
-"""What a PIN may stand in for where the door says so: never a suspected attack."""
-
 NOT_REACHED = "not looked at"
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    request: AccessRequest
-    facts: Facts
-
-    @property
-    def door(self) -> Door:
-        if self.facts.door is None:
-            raise _NotReached
-        return self.facts.door
-
-    @property
-    def who(self) -> PersonFacts:
-        if self.facts.person is None:
-            raise _NotReached
-        return self.facts.person
-
-    @property
-    def face_passed(self) -> bool:
-        return self.request.face_reason is Reason.GRANTED and self.request.subject_id is not None
-
-    @property
-    def is_claim(self) -> bool:
-        """Whether the PIN of a named person may stand in for the face."""
-        reason, who = self.request.face_reason, self.facts.person
-        if who is None or not who.person.terms.has_pin or reason not in REPLACEABLE:
-            return False
-        # The search cannot tell twins apart; that is what their PIN is for.
-        twin = reason is Reason.AMBIGUOUS and who.person.terms.always_pin
-        return twin or self.door.pin is PinMode.FALLBACK
-
-    def when(self, at: datetime) -> str:
-        return shown(at, zone_named(self.door.zone), near=self.request.at)
-
-
-class _NotReached(Exception):
-    """An earlier check left nothing to look at."""
 
 
 def judge(request: AccessRequest, facts: Facts) -> Judgment:
@@ -97,19 +45,19 @@ def judge(request: AccessRequest, facts: Facts) -> Judgment:
         request: who asks, where, when.
         facts: read in the transaction that will write the judgment.
     """
-    case = _Case(request, facts)
+    case = Case(request, facts)
     checks = tuple(_made(name, check, case) for name, check in _CHECKS.items())
     decisive = next((one for one in checks if one.passed is not True), None)
     ruling = _ruling(case, checks, decisive)
     if facts.door is None or checks[0].passed is not True:
         return Judgment(request, ruling, checks)
-    return _remember(case, Judgment(request, ruling, checks), decisive)
+    return remember(case, Judgment(request, ruling, checks), decisive)
 
 
-def _made(name: str, check: Callable[[_Case], Check], case: _Case) -> Check:
+def _made(name: str, check: Callable[[Case], Check], case: Case) -> Check:
     try:
         return check(case)
-    except _NotReached:
+    except NotReached:
         return Check(name, None, Reason.INTERNAL_FAULT, NOT_REACHED)
     except PolicyError as error:  # a time zone that this machine does not know any more
         return Check(name, False, Reason.INTERNAL_FAULT, str(error))
@@ -117,11 +65,15 @@ def _made(name: str, check: Callable[[_Case], Check], case: _Case) -> Check:
         return Check(name, False, Reason.CLOCK_FAULT, "the time makes no sense")
 
 
+def _when(case: Case, at: datetime) -> str:
+    return shown(at, zone_named(case.door.zone), near=case.request.at)
+
+
 def _passed(name: str, text: str, *, rule: str = "", notable: bool = False) -> Check:
     return Check(name, True, Reason.GRANTED, text, rule=rule, notable=notable)
 
 
-def _clock(case: _Case) -> Check:
+def _clock(case: Case) -> Check:
     at, facts = case.request.at, case.facts
 
     def wrong(text: str) -> Check:
@@ -139,14 +91,14 @@ def _clock(case: _Case) -> Check:
     return _passed("clock", "the time makes sense")
 
 
-def _fault(case: _Case) -> Check:
+def _fault(case: Case) -> Check:
     reason = case.request.face_reason
     if reason.is_fault:
         return Check("fault", False, reason, reason.sentence)
     return _passed("fault", "no fault is reported")
 
 
-def _door(case: _Case) -> Check:
+def _door(case: Case) -> Check:
     if case.facts.door is None:
         text = f"there is no door {case.request.door!r}"
         return Check("door", False, Reason.DOOR_DISABLED, text)
@@ -156,7 +108,7 @@ def _door(case: _Case) -> Check:
     return _passed("door", f"{case.door.name!r} is enabled")
 
 
-def _lockout(case: _Case) -> Check:
+def _lockout(case: Case) -> Check:
     at, held = case.request.at, None
     reason = case.request.face_reason
     counted = reason in COUNTED or reason is Reason.GRANTED
@@ -173,7 +125,7 @@ def _lockout(case: _Case) -> Check:
     return Check("lock-out", False, held.reason, _held(case, held, whom), retry_at=held.until)
 
 
-def _held(case: _Case, held: Hold, whom: str) -> str:
+def _held(case: Case, held: Hold, whom: str) -> str:
     if held.reason is Reason.CLOCK_FAULT:
         return "the clock went back since the last failed attempt"
     if held.until is None:
@@ -182,7 +134,7 @@ def _held(case: _Case, held: Hold, whom: str) -> str:
     return f"{whom} is held back until {local:%H:%M:%S} after failed attempts"
 
 
-def _face(case: _Case) -> Check:
+def _face(case: Case) -> Check:
     reason = case.request.face_reason
     if case.face_passed:
         return _passed("face", "recognized, and passed the attack check")
@@ -193,10 +145,10 @@ def _face(case: _Case) -> Check:
     return Check("face", False, reason, reason.sentence)
 
 
-def _person(case: _Case) -> Check:
+def _person(case: Case) -> Check:
     if case.facts.person is None:
         if case.request.subject_id is None:
-            raise _NotReached
+            raise NotReached
         text = "the person is not enrolled any more"
         return Check("person", False, Reason.SUBJECT_DISABLED, text)
     person = case.who.person
@@ -205,26 +157,26 @@ def _person(case: _Case) -> Check:
     return _passed("person", f"{person.name} is enabled")
 
 
-def _validity(case: _Case) -> Check:
+def _validity(case: Case) -> Check:
     person, at = case.who.person, case.request.at
     begin, end = person.terms.begin(case.door.zone), person.terms.end(case.door.zone)
     if begin is not None and at < begin:
-        text = f"{person.name}'s access begins {case.when(begin)}"
+        text = f"{person.name}'s access begins {_when(case, begin)}"
         return Check("validity", False, Reason.NOT_YET_VALID, text, retry_at=begin)
     if end is not None and at >= end:
-        text = f"{person.name}'s access ended {case.when(end)}"
+        text = f"{person.name}'s access ended {_when(case, end)}"
         return Check("validity", False, Reason.EXPIRED, text)
-    limit = f"until {case.when(end)}" if end is not None else "without an end"
+    limit = f"until {_when(case, end)}" if end is not None else "without an end"
     return _passed("validity", f"{person.name}'s access is valid {limit}")
 
 
-def _rule(case: _Case) -> Check:
+def _rule(case: Case) -> Check:
     name, at = case.who.person.name, case.request.at
     closed: list[tuple[Opening, str, str]] = []
     for rule, schedule in case.who.grants:
         found = schedule.opening(at, case.door.zone, case.facts.holidays)
         if found.is_open:
-            until = f" until {case.when(found.until)}" if found.until is not None else ""
+            until = f" until {_when(case, found.until)}" if found.until is not None else ""
             return _passed("rule", f"{name} may pass{until} ({rule})", rule=str(rule))
         closed.append((found, str(rule), schedule.name))
     if not closed:
@@ -234,7 +186,7 @@ def _rule(case: _Case) -> Check:
     found, label, schedule_name = min(closed, key=lambda one: one[0].next_at or far)
     whose = f"{name}'s schedule {schedule_name!r}"
     again = (
-        f"it opens next {case.when(found.next_at)}" if found.next_at else "it does not open soon"
+        f"it opens next {_when(case, found.next_at)}" if found.next_at else "it does not open soon"
     )
     if found.holiday:
         reason, text = Reason.HOLIDAY, f"{whose} is closed on {found.holiday}; {again}"
@@ -245,26 +197,26 @@ def _rule(case: _Case) -> Check:
     return Check("rule", False, reason, text, rule=label, retry_at=found.next_at)
 
 
-def _at(case: _Case, at: datetime) -> str:
-    words = case.when(at)
+def _at(case: Case, at: datetime) -> str:
+    words = _when(case, at)
     return f"at {words}" if len(words) == len("18:00") else f"on {words}"
 
 
-def _anti_passback(case: _Case) -> Check:
+def _anti_passback(case: Case) -> Check:
     door, since = case.door, case.who.inside_since
     if door.anti_passback is AntiPassback.OFF or door.direction is not Direction.IN:
         return _passed("anti-passback", "not asked for here")
     name = case.who.person.name
     if since is None:
         return _passed("anti-passback", f"{name} is not inside {door.area!r}")
-    text = f"{name} is inside {door.area!r} since {case.when(since)}"
+    text = f"{name} is inside {door.area!r} since {_when(case, since)}"
     if door.anti_passback is AntiPassback.SOFT:
         return _passed("anti-passback", f"{text}; let in all the same", notable=True)
     return Check("anti-passback", False, Reason.ANTI_PASSBACK, text, rule=f"area {door.area}")
 
 
-def _pin(case: _Case) -> Check:
-    why, terms, name = _pin_wanted(case), case.who.person.terms, case.who.person.name
+def _pin(case: Case) -> Check:
+    why, terms, name = case.pin_wanted, case.who.person.terms, case.who.person.name
     if not why:
         return _passed("pin", "not asked for here")
     if not terms.has_pin:
@@ -276,21 +228,7 @@ def _pin(case: _Case) -> Check:
     return _passed("pin", "the PIN is right")
 
 
-def _pin_wanted(case: _Case) -> str:
-    terms, door = case.who.person.terms, case.door
-    if case.is_claim:
-        return "the PIN must stand in for the face"
-    if terms.always_pin:
-        return f"{case.who.person.name} always needs the PIN"
-    if door.pin is PinMode.SECOND_FACTOR:
-        return f"{door.name!r} asks for a PIN"
-    held = case.facts.state.attempts.hold(case.request.at)
-    if held is not None and door.pin is not PinMode.NEVER and terms.has_pin:
-        return f"{door.name!r} asks for a PIN after failed attempts of others"
-    return ""
-
-
-def _two_person(case: _Case) -> Check:
+def _two_person(case: Case) -> Check:
     door, who = case.door, case.who.person
     if not door.two_person_s:
         return _passed("two-person", "not asked for here")
@@ -317,7 +255,7 @@ def _two_person(case: _Case) -> Check:
     return _passed("two-person", f"{first.person.name} and {who.name} pass together")
 
 
-_CHECKS: dict[str, Callable[[_Case], Check]] = {
+_CHECKS: dict[str, Callable[[Case], Check]] = {
     "clock": _clock,
     "fault": _fault,
     "door": _door,
@@ -333,7 +271,7 @@ _CHECKS: dict[str, Callable[[_Case], Check]] = {
 CHECK_NAMES = tuple(_CHECKS)
 
 
-def _ruling(case: _Case, checks: tuple[Check, ...], decisive: Check | None) -> Ruling:
+def _ruling(case: Case, checks: tuple[Check, ...], decisive: Check | None) -> Ruling:
     by_name = {one.name: one for one in checks}
     if decisive is not None:
         label = decisive.rule or decisive.name
@@ -344,36 +282,3 @@ def _ruling(case: _Case, checks: tuple[Check, ...], decisive: Check | None) -> R
         text = "; ".join([by_name["rule"].text, *notes])
     rule = f"{label} (policy {case.facts.revision})"
     return Ruling(reason, rule, text, retry_at)
-
-
-def _remember(case: _Case, judgment: Judgment, decisive: Check | None) -> Judgment:
-    """Count what failed or succeeded; a request that was held back counts for nothing."""
-    at, door, state = case.request.at, case.door, case.facts.state
-    state = replace(state, last_at=at if state.last_at is None else max(at, state.last_at))
-    stopped = decisive.name if decisive is not None else ""
-    if stopped in {"fault", "door", "lock-out"}:
-        return replace(judgment, state=state)
-    failed_face = case.request.face_reason in COUNTED or (
-        stopped == "face" and judgment.ruling.reason in COUNTED
-    )
-    pin_right = stopped in {"", "two-person"} and bool(_pin_wanted(case))
-    if failed_face and not (case.is_claim and pin_right):
-        limits = FACES if door.pad is PadPolicy.OFF else FACES_WITH_PAD
-        state = replace(state, attempts=state.attempts.failed(at, limits))
-    pin_wrong = stopped == "pin" and judgment.ruling.reason is Reason.PIN_WRONG
-    if pin_right or pin_wrong:
-        before = case.who.claims if case.is_claim else case.who.pins
-        after = before.succeeded(at) if pin_right else before.failed(at, PINS)
-        if case.is_claim:
-            judgment = replace(judgment, claims=after)
-        else:
-            judgment = replace(judgment, pins=after)
-    if stopped == "two-person":
-        state = replace(state, first_id=case.who.person.subject_id, first_at=at)
-    if not judgment.ruling.granted:
-        return replace(judgment, state=state)
-    passing = [case.who.person.subject_id]
-    if door.two_person_s and case.facts.first is not None:
-        passing.insert(0, case.facts.first.person.subject_id)
-    state = replace(state, attempts=state.attempts.succeeded(at), first_id=None, first_at=None)
-    return replace(judgment, state=state, passing=tuple(passing))

@@ -31,15 +31,26 @@ def people() -> None:
         work.commit()
 
 
+def here(*arguments: object, typed: str | None = None) -> tuple[int, str]:
+    """Run a command in this process: many of them, quickly."""
+    ran = CliRunner().invoke(app, [str(one) for one in arguments], input=typed)
+    if isinstance(ran.exception, FacegateError):
+        assert str(ran.exception).endswith((".", "?"))
+        return ran.exception.exit_code, ran.output
+    if ran.exception is not None and not isinstance(ran.exception, SystemExit):
+        raise ran.exception
+    return ran.exit_code, ran.output
+
+
 def ok(*arguments: object) -> str:
-    ran = facegate(*arguments)
-    assert ran.code == 0, ran.out + ran.err
-    return ran.out
+    code, out = here(*arguments)
+    assert code == 0, out
+    return out
 
 
 def test_an_office_from_the_first_door_to_the_holiday(people: None, tmp_path: Path) -> None:
     ok("doors", "add", "lobby", "--source", "rtsp://gate:hunter2@cam/1", "--zone", "Europe/Berlin")
-    assert facegate("policy", "check", "--json").json()[0]["kind"] == "nobody_passes"
+    assert json.loads(here("policy", "check", "--json")[1])[0]["kind"] == "nobody_passes"
     ok("groups", "add", "staff")
     assert "Ana joined staff" in ok("groups", "join", "staff", "Ana")
     ok("policy", "schedule", "add", "office", "mon-fri 08:00-18:00")
@@ -48,8 +59,9 @@ def test_an_office_from_the_first_door_to_the_holiday(people: None, tmp_path: Pa
     assert "Nothing contradicts itself" in ok("policy", "check")
 
     def tried(who: str, at: str) -> tuple[int, dict]:
-        ran = facegate("policy", "test", "--at", at, "--person", who, "--door", "lobby", "--json")
-        return ran.code, ran.json()
+        arguments = ("policy", "test", "--at", at, "--person", who, "--door", "lobby", "--json")
+        code, out = here(*arguments)
+        return code, json.loads(out)
 
     assert tried("Ana", "2026-12-23 17:59")[0] == 0
     code, evening = tried("Ana", "2026-12-23 19:00")
@@ -73,7 +85,7 @@ def test_an_office_from_the_first_door_to_the_holiday(people: None, tmp_path: Pa
     ok("policy", "import", file, "--yes")
     assert tried("Ana", "2026-12-23 17:59")[0] == 0
     file.write_text("[[rules]]\ngroup = 'x'\ndoor = 'y'")
-    assert facegate("policy", "import", file, "--yes").code == 14
+    assert here("policy", "import", file, "--yes")[0] == 14
     assert tried("Ana", "2026-12-23 17:59")[0] == 0, "nothing was changed"
     for command in (("doors", "list"), ("doors", "show", "lobby"), ("policy", "show")):
         for more in ((), ("--json",)):
@@ -83,7 +95,7 @@ def test_an_office_from_the_first_door_to_the_holiday(people: None, tmp_path: Pa
 
 
 def tried_code(who: str, door: str) -> int:
-    return facegate("policy", "test", "--person", who, "--door", door).code
+    return here("policy", "test", "--person", who, "--door", door)[0]
 
 
 def test_visitors_pins_and_look_alikes(people: None) -> None:
@@ -107,26 +119,15 @@ def test_visitors_pins_and_look_alikes(people: None) -> None:
     assert set_now.returncode == 0, set_now.stderr
     assert "73915" not in set_now.stdout + set_now.stderr
     arguments = ("policy", "test", "--person", "Ana", "--door", "lobby")
-    assert facegate(*arguments).code == 11
-    assert facegate(*arguments, "--with-pin").code == 0
-    access = facegate("people", "show", "Ana", "--json").json()["access"]
+    assert here(*arguments)[0] == 11
+    assert here(*arguments, "--with-pin")[0] == 0
+    access = json.loads(here("people", "show", "Ana", "--json")[1])["access"]
     assert access == {
         "groups": [], "valid_from": None, "valid_until": None, "always_pin": True, "has_pin": True,
     }  # fmt: skip
     assert b"73915" not in b"".join(
         file.read_bytes() for file in start().settings.data_dir.glob("facegate.db*")
     )
-
-
-def here(*arguments: object, typed: str | None = None) -> tuple[int, str]:
-    """Run a command in this process: many of them, quickly."""
-    ran = CliRunner().invoke(app, [str(one) for one in arguments], input=typed)
-    if isinstance(ran.exception, FacegateError):
-        assert str(ran.exception).endswith((".", "?"))
-        return ran.exception.exit_code, ran.output
-    if ran.exception is not None and not isinstance(ran.exception, SystemExit):
-        raise ran.exception
-    return ran.exit_code, ran.output
 
 
 def test_a_pin_is_typed_twice_and_not_shown(people: None) -> None:

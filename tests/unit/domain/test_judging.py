@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from facegate.domain.access import AccessRequest
 from facegate.domain.attacks import PadPolicy
+from facegate.domain.case import COUNTED
 from facegate.domain.doors import AntiPassback, Direction, Door, PinMode
 from facegate.domain.facts import DoorState, Facts, Judgment, PersonFacts, PinOutcome
-from facegate.domain.judging import CHECK_NAMES, COUNTED, judge
+from facegate.domain.judging import CHECK_NAMES, judge
 from facegate.domain.lockout import PINS, Attempts
 from facegate.domain.policy import Person, Rule, Terms
 from facegate.domain.reasons import Reason
