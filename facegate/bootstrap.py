@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from facegate.config import Settings, load_settings
 from facegate.domain.decisions import Threshold
+from facegate.domain.pad_limits import PadLimits
 from facegate.domain.targets import ThresholdTarget
 from facegate.errors import EvaluationError
 from facegate.locations import shipped
@@ -20,12 +21,14 @@ from facegate.models.registry import ModelCard, Task, choose_card, read_cards
 
 if TYPE_CHECKING:
     from facegate.domain.calibration import Calibration
+    from facegate.engine.attack_check import AttackCheck
     from facegate.evaluation.operating_point import ThresholdPolicy
     from facegate.evaluation.stranger_risk import StrangerRisk
     from facegate.gallery.faiss_gallery import FaissGallery
     from facegate.models.onnx_detector import DetectorSettings, OnnxFaceDetector
     from facegate.models.onnx_embedder import OnnxEmbedder
     from facegate.models.onnx_landmarker import OnnxLandmarker
+    from facegate.models.onnx_pad import OnnxPad
     from facegate.services.enroll import Enroller
     from facegate.services.identify import Identifier
     from facegate.services.reading import FaceReader
@@ -130,6 +133,34 @@ class FaceGate:
         card = self.landmarks_card
         session = open_session(card.read_weights(), self.settings.thread_count)
         return OnnxLandmarker(session, card.model_id, Agreement.from_card(card))
+
+    @cached_property
+    def pad_card(self) -> ModelCard:
+        """The attack network in use."""
+        return choose_card(self.cards, Task.PAD)
+
+    @cached_property
+    def pad(self) -> OnnxPad:
+        """Our attack network."""
+        from facegate.models.onnx_pad import OnnxPad
+        from facegate.models.runtime import open_session
+
+        card = self.pad_card
+        session = open_session(card.read_weights(), self.settings.thread_count)
+        return OnnxPad(session, card.model_id)
+
+    @cached_property
+    def pad_limits(self) -> PadLimits:
+        """What the attack network's scores mean, as its card says."""
+        from facegate.models.onnx_pad import limits_of
+
+        return limits_of(self.pad_card)
+
+    def attack_check(self) -> AttackCheck:
+        """A new check of one tracked face against attacks."""
+        from facegate.engine.attack_check import AttackCheck
+
+        return AttackCheck(self.pad, self.pad_limits)
 
     @cached_property
     def embedder(self) -> OnnxEmbedder:

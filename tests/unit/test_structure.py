@@ -55,6 +55,7 @@ TORCH_MODULES = {
     "models/mobilefacenet.py",
     "models/mobilenet.py",
     "models/landmarker.py",
+    "models/pad_net.py",
 }
 
 

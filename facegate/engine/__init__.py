@@ -1,0 +1,1 @@
+"""From frames to decisions: plain Python with callbacks, no window and no torch."""
