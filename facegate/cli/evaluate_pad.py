@@ -39,21 +39,25 @@ def pad(
     generated: Annotated[
         int,
         typer.Option(
-            "--generated", min=0, help="Also make so many attacks of each kind that can be made, "
+            "--generated",
+            min=0,
+            help="Also make so many attacks of each kind that can be made, "
             "from the pictures of --live.",
         ),
     ] = 0,
     whole: Annotated[
         list[str] | None,
         typer.Option(
-            "--whole", metavar="NAME",
+            "--whole",
+            metavar="NAME",
             help="The pictures of this set are cut to the face: judge all of each, look for none.",
         ),
     ] = None,
     peer: Annotated[
         list[str] | None,
         typer.Option(
-            "--peer", metavar="ZOOM=FILE",
+            "--peer",
+            metavar="ZOOM=FILE",
             help="ONNX of a Silent-Face network (n, 3, 80, 80) that gives three probabilities, and "
             "the zoom of its crop (2.7 or 4.0); several are averaged.",
         ),

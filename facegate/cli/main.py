@@ -22,6 +22,7 @@ from facegate.cli import (
     evaluate,
     identify,
     models,
+    pad,
     people,
     report,
     threshold,
@@ -58,6 +59,7 @@ app.add_typer(people.app, name="people", rich_help_panel=_EVERY_DAY)
 app.command("tune", rich_help_panel=_TRUST)(tune.tune)
 app.add_typer(threshold.app, name="threshold", rich_help_panel=_TRUST)
 app.add_typer(evaluate.app, name="eval", rich_help_panel=_TRUST)
+app.add_typer(pad.app, name="pad", rich_help_panel=_TRUST)
 app.command("report", rich_help_panel=_TRUST)(report.report)
 app.add_typer(train.app, name="train", rich_help_panel=_TRUST)
 app.command("bench", rich_help_panel=_TRUST)(bench.bench)

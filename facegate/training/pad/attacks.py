@@ -196,9 +196,7 @@ def _worn(
     return Shown(photographed(whole, random), _around(corners @ turn[:, :2].T + turn[:, 2]))
 
 
-def _with_hand(
-    whole: FloatArray, corners: FloatArray, random: np.random.Generator
-) -> FloatArray:
+def _with_hand(whole: FloatArray, corners: FloatArray, random: np.random.Generator) -> FloatArray:
     """Some fingers over an edge of the item."""
     skin = np.array([random.uniform(70, 150), random.uniform(90, 175), 0], np.float32)
     skin[2] = min(250.0, skin[1] * random.uniform(1.15, 1.45))

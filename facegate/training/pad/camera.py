@@ -39,7 +39,7 @@ def photographed(scene: FloatArray, random: np.random.Generator) -> ImageArray:
         soft = cv2.GaussianBlur(image, (0, 0), 1.0)
         image = image + (image - soft) * np.float32(random.uniform(0.3, 1.2))
     if random.random() < 0.5:
-        noise = random.standard_normal(image.shape[:2] + (3,), np.float32)
+        noise = random.standard_normal((*image.shape[:2], 3), np.float32)
         if random.random() < 0.5:  # of the light alone, as in strongly filtered pictures
             noise = noise[..., :1]
         image = image + noise * np.float32(random.uniform(0.5, 7))

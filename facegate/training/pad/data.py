@@ -81,9 +81,7 @@ def portraits(
             continue
         for face in detect(frame)[:most_faces]:
             if face.size_px >= MIN_FACE_PX:
-                region = region_of(
-                    frame, face.bbox_xyxy, BONA_FIDE, source, validates=validates
-                )
+                region = region_of(frame, face.bbox_xyxy, BONA_FIDE, source, validates=validates)
                 if region is not None:
                     yield region
 

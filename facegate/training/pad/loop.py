@@ -172,5 +172,3 @@ def _inside(region: Any) -> FloatArray:
     box = np.clip(region.bbox_xyxy, 0, side)
     box[2:] = np.maximum(box[2:], box[:2] + 8)
     return np.asarray(box, np.float32)
-
-

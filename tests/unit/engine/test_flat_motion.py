@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 
 from facegate.engine.flat_motion import Motion, motion_evidence
 
-HEAD = np.array(
-    [[-32, -35, 0], [32, -35, 0], [0, 3, -28], [-25, 38, -4], [25, 38, -4]], np.float64
-)
+HEAD = np.array([[-32, -35, 0], [32, -35, 0], [0, 3, -28], [-25, 38, -4], [25, 38, -4]], np.float64)
 """Eyes, nose, mouth corners in millimeters; depth grows away from the camera."""
 
 FLAT = HEAD * (1, 1, 0)
@@ -34,7 +32,7 @@ def tracks(
     random = np.random.default_rng(seed)
     seen = []
     for way in np.sin(np.linspace(0, 2 * np.pi, frames)):
-        solid = turned(points, way * yaw_deg, way * pitch_deg) + (0, 0, distance_mm)
+        solid = turned(points, way * yaw_deg, way * pitch_deg) + np.array([0, 0, distance_mm])
         image = solid[:, :2] / solid[:, 2:] * 900 + (320, 240)
         eyes = 64 / distance_mm * 900
         seen.append(image + random.normal(0, noise * eyes, (5, 2)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -16,6 +16,7 @@ SCORES = arrays(np.float32, st.integers(1, 60), elements=st.floats(0, 1, width=3
 
 
 @given(SCORES, SCORES, st.floats(0.1, 0.5), st.floats(0.5, 0.9))
+@settings(deadline=None)  # the first call loads scipy
 def test_rates_are_counts(
     live: np.ndarray, attacks: np.ndarray, below: float, upper: float
 ) -> None:
@@ -77,5 +78,8 @@ def test_the_curve_goes_from_all_pass_to_none(live: np.ndarray, attacks: np.ndar
 
 
 def test_the_plot_is_a_picture_also_of_perfect_separation() -> None:
-    attacks = [PadSample("print", np.zeros(30, np.float32)), PadSample("x", np.zeros(0, np.float32))]
+    attacks = [
+        PadSample("print", np.zeros(30, np.float32)),
+        PadSample("x", np.zeros(0, np.float32)),
+    ]
     assert pad_png(np.ones(30, np.float32), attacks, (0.4, 0.6), "t").startswith(b"\x89PNG")
