@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from facegate.config import Settings, load_settings
 from facegate.domain.decisions import Threshold
+from facegate.domain.pad_limits import PadLimits
 from facegate.domain.targets import ThresholdTarget
 from facegate.errors import EvaluationError
 from facegate.locations import shipped
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
     from facegate.domain.calibration import Calibration
     from facegate.domain.people import Template
     from facegate.doors.plugins import MovesALock
-    from facegate.engine.visit import PresentationCheck
+    from facegate.engine.attack_check import AttackCheck
     from facegate.evaluation.operating_point import ThresholdPolicy
     from facegate.evaluation.stranger_risk import StrangerRisk
     from facegate.gallery.faiss_gallery import FaissGallery
     from facegate.models.onnx_detector import DetectorSettings, OnnxFaceDetector
     from facegate.models.onnx_embedder import OnnxEmbedder
     from facegate.models.onnx_landmarker import OnnxLandmarker
+    from facegate.models.onnx_pad import OnnxPad
     from facegate.services.access import AccessControl
     from facegate.services.audit import AuditTrail
     from facegate.services.enroll import Enroller
@@ -138,6 +140,34 @@ class FaceGate:
         card = self.landmarks_card
         session = open_session(card.read_weights(), self.settings.thread_count)
         return OnnxLandmarker(session, card.model_id, Agreement.from_card(card))
+
+    @cached_property
+    def pad_card(self) -> ModelCard:
+        """The attack network in use."""
+        return choose_card(self.cards, Task.PAD)
+
+    @cached_property
+    def pad(self) -> OnnxPad:
+        """Our attack network."""
+        from facegate.models.onnx_pad import OnnxPad
+        from facegate.models.runtime import open_session
+
+        card = self.pad_card
+        session = open_session(card.read_weights(), self.settings.thread_count)
+        return OnnxPad(session, card.model_id)
+
+    @cached_property
+    def pad_limits(self) -> PadLimits:
+        """What the attack network's scores mean, as its card says."""
+        from facegate.models.onnx_pad import limits_of
+
+        return limits_of(self.pad_card)
+
+    def attack_check(self) -> AttackCheck:
+        """A new check of one tracked face against attacks."""
+        from facegate.engine.attack_check import AttackCheck
+
+        return AttackCheck(self.pad, self.pad_limits)
 
     @cached_property
     def embedder(self) -> OnnxEmbedder:
@@ -280,18 +310,13 @@ class FaceGate:
         )
         return AuditTrail(self.store, self.clock, rules)
 
-    def attack_check(self) -> PresentationCheck:
-        """A new check of one visitor for presentation attacks."""
-        from facegate.engine.visit import Unchecked
-
-        return Unchecked()
-
     def models_in_use(self) -> dict[str, str]:
         """The network of each role, as receipts name it."""
         return {
             "detector": self.detector_card.model_id,
             "landmarks": self.landmarks_card.model_id,
             "embedder": self.embedder_card.model_id,
+            "pad": self.pad_card.model_id,
         }
 
     def replay_chain(self) -> ReplayChain:
@@ -303,7 +328,9 @@ class FaceGate:
             with self.store.snapshot() as work:
                 return list(work.templates.load(numbers))
 
-        return ReplayChain(self.models_in_use(), self.detector, self.reader, load, similarities)
+        return ReplayChain(
+            self.models_in_use(), self.detector, self.reader, load, similarities, self.pad
+        )
 
     def door_output(self, text: str, door: str) -> MovesALock:
         """Open the output of a door, with the secrets it names. Raises DoorError."""

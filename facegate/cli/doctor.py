@@ -26,7 +26,10 @@ LOW_DISK_BYTES = 200 * 1024 * 1024
 
 
 def doctor(as_json: JsonOption = False) -> None:
-    """Check installation, networks, database, index and threshold. Exit code 11: a fault."""
+    """Check installation, networks, database, index, threshold and attack tests.
+
+    Exit code 11: a fault.
+    """
     from facegate.bootstrap import start
     from facegate.services.health import Health, examine
 
@@ -41,6 +44,7 @@ def doctor(as_json: JsonOption = False) -> None:
             "threshold": lambda: _threshold(gate),
             "strangers": lambda: _strangers(gate),
             "real face": lambda: _real_face(gate),
+            "attack tests": lambda: _attack_tests(gate),
         }
     )
     if as_json:
@@ -180,3 +184,25 @@ def _real_face(gate: FaceGate) -> Result:
         seen = f"a portrait and its darker copy have only similarity {similarity:.2f}"
         return Health.FAULT, seen, "Is the threshold sensible? See `facegate tune`."
     return Health.OK, f"a portrait matches its darker copy with similarity {similarity:.2f}", ""
+
+
+def _attack_tests(gate: FaceGate) -> Result:
+    from facegate.services.health import Health
+    from facegate.services.pad_bench import read_benches
+
+    newest = {one.camera: one for one in read_benches(gate.settings.data_dir)}
+    advice = "`facegate pad bench --source ADDRESS` leads through a test with props."
+    if not newest:
+        return Health.WARNING, "no attack was ever tried at a camera of this gate", advice
+    seen = "; ".join(
+        f"{one.camera}: {one.passed} of {one.attacks} attacks passed ({one.at:%Y-%m-%d})"
+        for one in newest.values()
+    )
+    if any(one.model_id != gate.pad_card.model_id for one in newest.values()):
+        return Health.WARNING, f"{seen}, some with another network than the one in use", advice
+    if any(not one.attacks for one in newest.values()):
+        return Health.WARNING, f"{seen}; no attack was shown at one of them", advice
+    if any(one.passed for one in newest.values()):
+        hint = "Ask for a challenge always, or put a person beside this door."
+        return Health.WARNING, seen, hint
+    return Health.OK, seen, ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facegate.cli import evaluate_fairness, evaluate_gate
+from facegate.cli import evaluate_fairness, evaluate_gate, evaluate_pad
 from facegate.cli.evaluate_tables import (
     CacheOption,
     growth_tables,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Measure error rates on labeled pictures.", no_args_is_help=True)
 app.command("fairness")(evaluate_fairness.fairness)
 app.command("gate")(evaluate_gate.gate)
+app.command("pad")(evaluate_pad.pad)
 
 Root = Annotated[
     Path, typer.Option("--root", help="Folder with a folder per person.", show_default=False)

@@ -27,6 +27,7 @@ from facegate.cli import (
     groups,
     identify,
     models,
+    pad,
     people,
     policy,
     report,
@@ -69,6 +70,7 @@ app.add_typer(policy.app, name="policy", rich_help_panel=_EVERY_DAY)
 app.command("tune", rich_help_panel=_TRUST)(tune.tune)
 app.add_typer(threshold.app, name="threshold", rich_help_panel=_TRUST)
 app.add_typer(evaluate.app, name="eval", rich_help_panel=_TRUST)
+app.add_typer(pad.app, name="pad", rich_help_panel=_TRUST)
 app.command("report", rich_help_panel=_TRUST)(report.report)
 app.add_typer(train.app, name="train", rich_help_panel=_TRUST)
 app.add_typer(bench.app, name="bench", rich_help_panel=_TRUST)

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from facegate.domain.arrays import FloatArray
-from facegate.domain.attacks import AttackVerdict, Presentation
+from facegate.domain.attacks import AttackVerdict
 from facegate.domain.faces import DetectedFace, FaceReading
 from facegate.domain.frames import Frame
 from facegate.domain.fusion import fuse
@@ -27,17 +27,6 @@ class PresentationCheck(Protocol):
 
     def verdict(self) -> AttackVerdict:
         """The conclusion from all frames so far."""
-
-
-class Unchecked:
-    """Nobody looked for attacks; whoever asks gets no assurance."""
-
-    def add(self, frame: Frame, face: DetectedFace) -> None:
-        """Look at nothing."""
-
-    def verdict(self) -> AttackVerdict:
-        """Unsure, whatever was there."""
-        return AttackVerdict(Presentation.UNSURE, None)
 
 
 class Phase(str, Enum):

@@ -27,6 +27,7 @@ class Task(str, Enum):
     DETECTION = "face_detection"
     LANDMARKS = "face_landmarks"
     EMBEDDING = "face_embedding"
+    PAD = "presentation_attack_detection"
 
 
 @dataclass(frozen=True)

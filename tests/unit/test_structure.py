@@ -61,6 +61,7 @@ TORCH_MODULES = {
     "models/mobilefacenet.py",
     "models/mobilenet.py",
     "models/landmarker.py",
+    "models/pad_net.py",
 }
 
 

@@ -1,0 +1,1 @@
+"""Training of the network that tells faces from pictures of faces."""
