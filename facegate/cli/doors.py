@@ -121,7 +121,6 @@ def set_door(
     pin: _Pin = None,
 ) -> None:
     """Change a door; what is not named stays."""
-    from facegate.bootstrap import start
     from facegate.domain.doors import Door
 
     values = _given(
@@ -129,10 +128,8 @@ def set_door(
         held_open_s=held_open, area=area, direction=direction, anti_passback=anti_passback,
         two_person_s=two_person, pin=pin,
     )  # fmt: skip
-    with start().store.snapshot() as work:
-        before = work.doors.by_name(name)
     with editing() as editor:
-        editor.set_door(Door.from_dict({**before.as_dict(), **values}))
+        editor.set_door(Door.from_dict({**editor.door(name).as_dict(), **values}))
     console().print(f"The door {plain(name)} is changed.")
 
 

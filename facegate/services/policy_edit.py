@@ -41,6 +41,10 @@ class PolicyEditor:
         if everyone:
             self.allow(Rule(EVERYONE, door.name, ALWAYS.name))
 
+    def door(self, name: str) -> Door:
+        """A door as it is now."""
+        return self._work.doors.by_name(name)
+
     def set_door(self, door: Door) -> None:
         """Change a door; nothing happens when it is like that already."""
         before = self._work.doors.by_name(door.name).as_dict()

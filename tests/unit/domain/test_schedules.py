@@ -229,7 +229,18 @@ def test_unknown_time_zones_are_refused(zone: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "soon", "2026-13-01", "2026-12-24T19:00+01:00", "1970-01-01", "9999-12-31"]
+    "text",
+    [
+        "",
+        "soon",
+        "2026-13-01",
+        "2026-12-24T19:00+01:00",
+        "1970-01-01",
+        "9999-12-31",
+        "20261224",
+        "2026-W52-4",
+        "2026-12-24 19",
+    ],
 )
 def test_what_is_no_local_time_is_refused(text: str) -> None:
     with pytest.raises(PolicyError):
