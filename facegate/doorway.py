@@ -26,7 +26,6 @@ from facegate.engine.runner import GateRunner, RunnerFigures
 from facegate.engine.states import GateEvent
 from facegate.errors import ConfigError, DoorError, PolicyError
 from facegate.ports import Camera
-from facegate.services.access import AccessControl
 from facegate.services.desk import GateDesk
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ class Doorway:
         facegate.store = SqlStore(facegate.settings.url, facegate.settings.gate.store_wait_s)
         self.on_event = on_event
         self._trail = facegate.audit_trail()
-        self._desk = GateDesk(facegate.store, door, AccessControl(facegate.clock), self._trail)
+        self._desk = GateDesk(facegate.store, door, facegate.access_control(), self._trail)
         self.door = self._desk.door()
         address = source or self.door.source
         if not address and camera is None:
@@ -251,7 +250,7 @@ def simulated_door(
             door = "drill"
             editor.add_door(Door(door, pad=pad), everyone=True)
         work.commit()
-    desk = GateDesk(facegate.store, door, AccessControl(clock), facegate.audit_trail())
+    desk = GateDesk(facegate.store, door, facegate.access_control(), facegate.audit_trail())
 
     def make(on_event: Callable[[GateEvent], None]) -> Gate:
         return build_gate(facegate, desk, door, "drill", lambda _: None, on_event)

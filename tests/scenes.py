@@ -114,6 +114,9 @@ class ScriptedCheck:
     def add(self, frame: Frame, face: DetectedFace) -> None:
         self.frames += 1
 
+    def score_of(self, number: int) -> float | None:
+        return 0.5
+
     def verdict(self) -> AttackVerdict:
         return AttackVerdict(self._scene.presentation, 0.5, (), "pad@0", self.frames)
 

@@ -16,6 +16,7 @@ from facegate.cli.policy_options import complete_door, parse_since, read_policy_
 if TYPE_CHECKING:
     from facegate.domain.receipts import ReceiptDraft
     from facegate.domain.replay import ReplayRow, ReplaySummary
+    from facegate.ports import UnitOfWork
 
 
 def replay_past(
@@ -57,7 +58,7 @@ def replay_past(
         _print(listed, summary)
 
 
-def _past(work: Any, begin: datetime) -> Iterator[ReceiptDraft]:
+def _past(work: UnitOfWork, begin: datetime) -> Iterator[ReceiptDraft]:
     for receipt in work.receipts.since(begin):
         yield receipt.draft
 

@@ -123,6 +123,12 @@ class AttackCheck:
         except Exception:  # whatever failed, this face is not shown to be one
             self._caught.add(UNREADABLE)
 
+    def score_of(self, number: int) -> float | None:
+        """The network's score of one frame, by the frame's number; None when it has none."""
+        scores = (one.score for one in reversed(self._seen) if one.number == number)
+        score = next(scores, math.nan)
+        return score if math.isfinite(score) else None
+
     def verdict(self) -> AttackVerdict:
         """What all frames so far say together. A cue that refuses is never taken back."""
         cues = set(self._caught)

@@ -33,6 +33,7 @@ def draft_of(
     is nobody's business.
     """
     samples = visit.best() if visit else []
+    scores = [visit.check.score_of(one.frame.number) for one in samples] if visit else []
     decision = judgement.decision if judgement else None
     similarities = judgement.similarities if judgement else (None,) * len(samples)
     threshold = decision.threshold if decision else None
@@ -56,8 +57,8 @@ def draft_of(
         pad=dict(pad or {}),
         explanation=explanation,
         evidence=tuple(
-            _evidence(sample, similarity)
-            for sample, similarity in zip(samples, similarities, strict=True)
+            _evidence(sample, similarity, score)
+            for sample, similarity, score in zip(samples, similarities, scores, strict=True)
         ),
         pictures=tuple(pictures),
         visit=visit.number if visit else "",
@@ -65,11 +66,12 @@ def draft_of(
     )
 
 
-def _evidence(sample: Sample, similarity: float | None) -> Evidence:
+def _evidence(sample: Sample, similarity: float | None, pad_score: float | None) -> Evidence:
     x1, y1, x2, y2 = (float(value) for value in sample.reading.face.bbox_xyxy)
     return Evidence(
         frame_sha256=frame_sha256(sample.frame.bgr),
         bbox_xyxy=(x1, y1, x2, y2),
         similarity=similarity,
         quality=asdict(sample.reading.quality),
+        pad_score=pad_score,
     )

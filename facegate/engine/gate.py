@@ -17,6 +17,7 @@ from typing import Any
 
 from facegate.domain.access import DoorRules
 from facegate.domain.arrays import FloatArray
+from facegate.domain.attacks import PadPolicy
 from facegate.domain.doors import Tailgating
 from facegate.domain.frames import CameraState, CameraStatus, Frame
 from facegate.domain.quality import Flaw, QualityRules
@@ -176,7 +177,7 @@ class Gate:
         self._take_pins(rules, frame)
         seen = [track for track in self._tracker.tracks if track.last_s == frame.time_s]
         watched = self._watched(seen, rules)
-        self._sample(watched, frame)
+        self._sample(watched, rules, frame)
         for track in watched:
             is_due = track.number == self._primary or rules.takes_pairs
             self._decider.advance(self._sight(track, is_due=is_due), rules, frame)
@@ -202,7 +203,7 @@ class Gate:
         ]
         return Sight(self._visits[track.number], others, is_due)
 
-    def _sample(self, watched: Sequence[Track], frame: Frame) -> None:
+    def _sample(self, watched: Sequence[Track], rules: DoorRules, frame: Frame) -> None:
         """Judge the faces, and encode those that are worth it."""
         inspected = {
             id(one.face): one
@@ -213,7 +214,8 @@ class Gate:
             visit = self._visits.get(track.number) or self._begin(track)
             if visit.phase is Phase.DONE:
                 continue
-            visit.check.add(frame, track.face)
+            if rules.pad is not PadPolicy.OFF:
+                visit.check.add(frame, track.face)
             one = inspected.get(id(track.face))
             visit.flaws = (Flaw.CUT_OFF,) if one is None else self._quality.flaws(one.quality)
             if one is not None and self._is_wanted(visit, one, frame):

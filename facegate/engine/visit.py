@@ -25,6 +25,9 @@ class PresentationCheck(Protocol):
     def add(self, frame: Frame, face: DetectedFace) -> None:
         """Look at the face in one more frame."""
 
+    def score_of(self, number: int) -> float | None:
+        """The score of one frame by its number; None when it has none."""
+
     def verdict(self) -> AttackVerdict:
         """The conclusion from all frames so far."""
 
