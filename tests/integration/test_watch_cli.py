@@ -1,0 +1,129 @@
+"""A whole door, run as people run it, on films made from public-domain portraits."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from commands import facegate
+
+from facegate.bootstrap import start
+from facegate.vision.film import empty_scene, visit_film, with_noise
+from facegate.vision.images import load_image
+
+SIZE_WH = (640, 480)
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Somebody comes, stands there and is gone: Collins, who gets enrolled, and Hopper."""
+    from facegate.services.demo import COLLINS, HOPPER
+
+    folder = tmp_path_factory.mktemp("films")
+    reader, made = start(data_dir=folder / "data").reader, {}
+    random, empty = np.random.default_rng(0), empty_scene(SIZE_WH)
+    for name, portrait in (("collins", COLLINS), ("hopper", HOPPER)):
+        photo = load_image(portrait.path()).frame_bgr
+        reading = reader.read_main(photo)
+        assert reading is not None
+        made[name] = folder / f"{name}.avi"
+        kind = cv2.VideoWriter.fourcc(*"MJPG")
+        writer = cv2.VideoWriter(str(made[name]), kind, 15, SIZE_WH)
+        visit = visit_film(photo, reading.face.landmarks_xy, 40, SIZE_WH, (40, 50))
+        for frame in [*[with_noise(empty, random)] * 3, *visit, *[with_noise(empty, random)] * 15]:
+            writer.write(frame)
+        writer.release()
+    return made
+
+
+@pytest.fixture
+def door(portrait_paths: dict[str, Path]) -> None:
+    assert facegate("enroll", portrait_paths["collins"], "--name", "Eileen Collins").code == 0
+    assert facegate("doors", "add", "lobby", "--everyone", "--pad", "off").code == 0
+
+
+def watch(film: Path, *more: object) -> list[dict]:
+    ran = facegate("watch", "--door", "lobby", "--source", film, "--pace", "fast", "--json", *more)
+    assert ran.code == 0, ran.err
+    return ran.lines()
+
+
+def decisions(events: list[dict]) -> list[tuple[str, str | None]]:
+    return [(one["reason"], one["subject"]) for one in events if one["kind"] == "decision"]
+
+
+def test_a_day_at_a_door(
+    door: None, films: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACEGATE_KEEP_PICTURES", "true")
+    events = watch(films["collins"])
+    assert decisions(events) == [("granted", "Eileen Collins")]
+    assert [one["state"] for one in events if one["kind"] == "state"][:3] == [
+        "looking", "checking", "welcome"
+    ]  # fmt: skip
+    strangers = watch(films["hopper"])
+    assert decisions(strangers) == [("unknown_face", None)]
+    assert not any("similarity" in one or "tau" in one for one in events + strangers)
+
+    log = facegate("audit", "log", "--json").json()
+    assert sorted(one["reason"] for one in log) == ["granted", "unknown_face"]
+    assert facegate("audit", "verify").code == 0
+    again = facegate("audit", "replay", 1, "--json")
+    assert again.code == 0, again.err
+    assert again.json()["same"] is True
+    stricter = facegate("policy", "replay", "--since", "1d", "--tau", "0.999", "--json").json()
+    assert [(one["then"], one["now"]) for one in stricter["rows"]] == [("granted", "unknown_face")]
+
+    assert facegate("doors", "disable", "lobby").code == 0
+    assert decisions(watch(films["collins"])) == [("door_disabled", None)]
+
+
+def test_an_attack_check_that_is_not_convinced_keeps_the_door_shut(
+    door: None, films: dict[str, Path], tmp_path: Path
+) -> None:
+    """A clip that plays the same second again and again is what a replay attack looks like."""
+    assert facegate("doors", "set", "lobby", "--pad", "passive").code == 0
+    capture, frames = cv2.VideoCapture(str(films["collins"])), []
+    while True:
+        read, frame = capture.read()
+        if not read:
+            break
+        frames.append(frame)
+    loop = tmp_path / "loop.avi"
+    writer = cv2.VideoWriter(str(loop), cv2.VideoWriter.fourcc(*"MJPG"), 15, SIZE_WH)
+    for _ in range(6):
+        for frame in frames[20:28]:
+            writer.write(frame)
+    writer.release()
+    events = watch(loop)
+    assert [reason for reason, _ in decisions(events)] == ["attack_suspected"]
+    receipt = facegate("audit", "log", "--json").json()[0]
+    assert "repeating_frames" in receipt["pad"]["cues"]
+
+
+def test_what_cannot_be_run_is_said_and_locks(films: dict[str, Path], tmp_path: Path) -> None:
+    unknown = facegate("watch", "--door", "lobby", "--source", films["hopper"])
+    assert unknown.code == 14
+    assert "lobby" in unknown.err
+    assert facegate("doors", "add", "lobby", "--everyone").code == 0
+    nowhere = facegate("watch", "--door", "lobby")
+    assert nowhere.code == 3
+    assert "--source" in nowhere.err
+    assert facegate("watch", "--door", "lobby", "--source", tmp_path / "none.avi").code == 12
+    assert facegate("watch", "--door", "lobby", "--source", "test:?size=x").code == 4
+
+
+def test_a_signal_ends_it_in_order(door: None) -> None:
+    command = [sys.executable, "-m", "facegate", "watch", "--door", "lobby", "--json"]
+    with subprocess.Popen(
+        [*command, "--source", "test:?size=320x240&fps=15"], stdout=subprocess.PIPE
+    ) as program:
+        assert program.stdout is not None
+        assert b'"looking"' in program.stdout.readline()
+        program.send_signal(signal.SIGTERM)
+        assert program.wait(20) == 0
