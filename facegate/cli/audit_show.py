@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facegate.cli.output import JsonOption, console, plain, print_json, write_atomically
+from facegate.cli.output import (
+    JsonOption,
+    console,
+    percent,
+    plain,
+    print_json,
+    write_atomically,
+)
 
 if TYPE_CHECKING:
     from facegate.domain.receipts import Erasure, Evidence, Receipt
@@ -94,8 +103,8 @@ def _show(receipt: Receipt, kept: int) -> None:
         ("second person", _number(draft.second_similarity)),
         ("threshold τ", _number(draft.tau)),
         ("margin", _number(draft.margin)),
-        ("τ comes from", _mapping(draft.operating_point)),
-        ("attack check", _mapping(draft.pad)),
+        ("τ comes from", _origin(draft.operating_point)),
+        ("attack check", _attack_check(draft.pad)),
         ("networks", _mapping(draft.models)),
         ("visit", draft.visit),
         ("time taken", "" if draft.elapsed_s is None else f"{draft.elapsed_s:.2f} s"),
@@ -167,14 +176,33 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
 
 
-def _mapping(values: Any) -> str:
-    """Nested values in one readable line."""
-    if not values:
+def _origin(point: Mapping[str, Any] | None) -> str:
+    """Where a threshold comes from, in a line; what an old receipt lacks is left out."""
+    if not point:
         return ""
-    told = []
-    for name, value in values.items():
-        if value in (None, "", [], {}):
-            continue
-        text = f"({_mapping(value)})" if isinstance(value, dict) else value
-        told.append(f"{name}: {f'{text:.4g}' if isinstance(text, float) else text}")
-    return ", ".join(told)
+    words = f"{point.get('target', '')}, {point.get('gallery_size', '')} templates"
+    fmr = point.get("fmr") or {}
+    if fmr.get("of"):
+        low, high = fmr.get("interval_95") or (math.nan, math.nan)
+        words += f"; FMR {fmr['count']} of {fmr['of']:,} (95 %: {percent(low)} to {percent(high)})"
+    return f"{words}; {point['note']}" if point.get("note") else words
+
+
+def _attack_check(pad: Mapping[str, Any]) -> str:
+    """What the attack check said, in a line."""
+    if not pad:
+        return ""
+    words = f"{pad.get('policy', '')}: {pad.get('presentation', '')}"
+    if pad.get("pad_score") is not None:
+        words += f", score {pad['pad_score']:.3f} over {pad.get('frames')} frames"
+    if pad.get("cues"):
+        words += f", {', '.join(pad['cues'])}"
+    challenge = pad.get("challenge")
+    if challenge:
+        words += f"; challenge {', '.join(challenge['movements'])}: {challenge['state']}"
+    return words
+
+
+def _mapping(values: Mapping[str, str]) -> str:
+    """Roles and networks in one line."""
+    return ", ".join(f"{name}: {value}" for name, value in values.items())
