@@ -241,6 +241,8 @@ def _timing_face() -> tuple[Any, Any]:
 
 
 def _print(report: PadReport, timing: Timing, threads: int) -> None:
+    from facegate.evaluation.pad import GENERATED
+
     out = console()
     worst = report.worst
     headline = "no attack was tried"
@@ -264,5 +266,5 @@ def _print(report: PadReport, timing: Timing, threads: int) -> None:
         f"{timing.median_ms:.2f} ms a face ({timing.low_ms:.2f} to {timing.high_ms:.2f}, "
         f"{threads} thread(s))[/dim]"
     )
-    if any(one.name.startswith("generated_") for one in report.apcer):
+    if any(one.name.startswith(GENERATED) for one in report.apcer):
         warn(["Generated attacks were made by the program that trained our network."])
