@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -122,7 +123,7 @@ def pad(
     ]
     frame, face = _timing_face()
     timings = time_in_turns(
-        {one.model_id: (lambda one=one: one.scores(frame, [face])) for one in scorers},
+        {one.model_id: partial(one.scores, frame, [face]) for one in scorers},
         TIMING_ROUNDS,
     )
     if plot is not None:
