@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -122,7 +123,7 @@ def pad(
     ]
     frame, face = _timing_face()
     timings = time_in_turns(
-        {one.model_id: (lambda one=one: one.scores(frame, [face])) for one in scorers},
+        {one.model_id: partial(one.scores, frame, [face]) for one in scorers},
         TIMING_ROUNDS,
     )
     if plot is not None:
@@ -241,6 +242,8 @@ def _timing_face() -> tuple[Any, Any]:
 
 
 def _print(report: PadReport, timing: Timing, threads: int) -> None:
+    from facegate.evaluation.pad import GENERATED
+
     out = console()
     worst = report.worst
     headline = "no attack was tried"
@@ -264,5 +267,5 @@ def _print(report: PadReport, timing: Timing, threads: int) -> None:
         f"{timing.median_ms:.2f} ms a face ({timing.low_ms:.2f} to {timing.high_ms:.2f}, "
         f"{threads} thread(s))[/dim]"
     )
-    if any(one.name.startswith("generated_") for one in report.apcer):
+    if any(one.name.startswith(GENERATED) for one in report.apcer):
         warn(["Generated attacks were made by the program that trained our network."])

@@ -237,7 +237,7 @@ def _uses(gate: FaceGate, card: ModelCard) -> list[str]:
     }
     if card.task is not Task.EMBEDDING:
         roles = {card.task.value: lambda: gate.detector_card}
-        if card.task is Task.LANDMARKS:
+        if card.task in {Task.LANDMARKS, Task.PAD}:
             return [card.task.value]
     found = []
     for role, chosen in roles.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -146,7 +147,9 @@ def limits(
         for kind in sorted(set(regions.kinds.tolist()))
     }
     live = by_kind.pop(BONA_FIDE)
-    attack_below, bona_fide_from = choose_limits(live, by_kind)
+    lower, upper = choose_limits(live, by_kind)
+    # Rounded to the careful side, so that the card's figures keep what was chosen.
+    attack_below, bona_fide_from = math.floor(lower * 1e4) / 1e4, math.ceil(upper * 1e4) / 1e4
     typer.echo(f"attack_below = {attack_below:.4f}\nbona_fide_from = {bona_fide_from:.4f}")
     typer.echo(f"bona fide: {len(live)}, refused {(live < bona_fide_from).mean():.4f}")
     for kind, found in by_kind.items():

@@ -55,10 +55,13 @@ def test_limits_the_wrong_way_round_are_refused() -> None:
     arrays(np.float32, 200, elements=st.floats(0, 1, width=32)),
 )
 def test_chosen_limits_keep_their_promises(live: np.ndarray, attacks: np.ndarray) -> None:
-    below, upper = choose_limits(live, {"a": attacks, "b": attacks * np.float32(0.5)})
+    below, upper = choose_limits(live, {"a": attacks, "generated_b": attacks[::-1]})
     assert below <= upper
-    assert np.mean(attacks >= upper) <= 0.01
+    assert np.mean(attacks >= upper) <= 0.005
     assert np.mean(live < below) <= 0.005
+    upper_generated = choose_limits(live, {"generated_b": attacks})[1]
+    assert np.mean(attacks >= upper_generated) <= 0.05
+    assert upper_generated <= upper
 
 
 def test_too_few_pictures_choose_no_limits() -> None:
