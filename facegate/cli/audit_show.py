@@ -180,12 +180,15 @@ def _origin(point: Mapping[str, Any] | None) -> str:
     """Where a threshold comes from, in a line; what an old receipt lacks is left out."""
     if not point:
         return ""
-    words = f"{point.get('target', '')}, {point.get('gallery_size', '')} templates"
-    fmr = point.get("fmr") or {}
-    if fmr.get("of"):
+    words = [str(point.get("target", ""))]
+    if point.get("gallery_size"):
+        words.append(f"{point['gallery_size']} templates")
+    fmr = point.get("fmr")
+    if isinstance(fmr, Mapping) and fmr.get("of"):
         low, high = fmr.get("interval_95") or (math.nan, math.nan)
-        words += f"; FMR {fmr['count']} of {fmr['of']:,} (95 %: {percent(low)} to {percent(high)})"
-    return f"{words}; {point['note']}" if point.get("note") else words
+        interval = f"95 %: {percent(low)} to {percent(high)}"
+        words.append(f"FMR {fmr.get('count')} of {fmr['of']:,} ({interval})")
+    return "; ".join([*words, str(point.get("note") or "")]).rstrip("; ")
 
 
 def _attack_check(pad: Mapping[str, Any]) -> str:
@@ -198,8 +201,9 @@ def _attack_check(pad: Mapping[str, Any]) -> str:
     if pad.get("cues"):
         words += f", {', '.join(pad['cues'])}"
     challenge = pad.get("challenge")
-    if challenge:
-        words += f"; challenge {', '.join(challenge['movements'])}: {challenge['state']}"
+    if isinstance(challenge, Mapping):
+        asked = ", ".join(challenge.get("movements", ()))
+        words += f"; challenge {asked}: {challenge.get('state')}"
     return words
 
 

@@ -113,7 +113,7 @@ def test_show_tells_everything_and_no_missing_number(gate: FaceGate) -> None:
         "0.7123",
         "staff at all doors",
         "net@0123456789ab",
-        "f1, ",
+        "f1",
     ):
         assert text in shown
     row = facegate("audit", "show", 1, "--json").json()
