@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
@@ -16,7 +16,8 @@ from facegate.bootstrap import FaceGate
 from facegate.camera.opening import open_camera
 from facegate.domain.attacks import PadPolicy
 from facegate.domain.doors import Door
-from facegate.doors.controller import LATE_S, DoorController
+from facegate.domain.steady import steady_seconds
+from facegate.doors.controller import DoorController
 from facegate.doors.events import DoorEvent
 from facegate.engine.deciding import Decider
 from facegate.engine.drill import Drill
@@ -122,12 +123,17 @@ class Doorway:
                 hint=f"`facegate watch --door {door} --source 0`, or `facegate doors set`.",
             )
         self.camera = camera or open_camera(address, pace=pace, allow_virtual=allow_virtual)
+        if not self.camera.is_live and not self.door.output.startswith("simulator:"):
+            raise ConfigError(
+                f"{self.camera.address} is a recording, and {door!r} has a real lock.",
+                hint="Recordings run doors whose output is simulator: only.",
+            )
         self._faults: list[str] = []
         self._guard = threading.Lock()
         # Networks and index are loaded before the door is touched and the camera is opened.
         self.gate = build_gate(
             facegate, self._desk, door, self.camera.address, self._unlock, self._told,
-            time.monotonic,
+            steady_seconds,
         )  # fmt: skip
         self._controller = DoorController(
             facegate.door_output(self.door.output, self.door.name),
@@ -136,7 +142,7 @@ class Doorway:
             on_event=self._door_said,
         )
         self.runner = GateRunner(
-            self.camera, self.gate, time.monotonic, is_live=self.camera.is_live,
+            self.camera, self.gate, steady_seconds, is_live=self.camera.is_live,
             each_round=self._each_round,
         )  # fmt: skip
 
@@ -167,9 +173,12 @@ class Doorway:
 
     def close(self) -> None:
         """Lock the door and let go of everything. May be called twice."""
-        self.camera.close()
-        self._controller.close()
-        self._desk.settle()
+        with ExitStack() as stack:  # in the order from the last; each happens whatever others do
+            stack.callback(self._desk.settle)
+            stack.callback(self._desk.flush)
+            stack.callback(self.gate.close)
+            stack.callback(self.camera.close)
+            stack.callback(self._controller.close)
 
     def __enter__(self) -> Self:
         return self
@@ -185,11 +194,10 @@ class Doorway:
     def _unlock(self, reference: str) -> None:
         """Open, and wait for the answer: nobody is welcomed before a door that stayed shut.
 
-        That takes milliseconds with most outputs, and never more than LATE_S seconds.
+        That takes milliseconds with most outputs, and never more than two seconds.
         """
-        answer = self._controller.begin_unlock(reference).result(2 * LATE_S)
-        if not answer.opened:
-            raise DoorError(f"The door did not open: {answer.detail}")
+        if not self._controller.unlock(reference):
+            raise DoorError("The door did not open.")
 
     def _told(self, event: GateEvent) -> None:
         try:
@@ -214,7 +222,7 @@ class Doorway:
         with self._guard:
             faults, self._faults = self._faults, []
         for detail in faults:
-            self.gate.door_fault(detail, self._clock(), time.monotonic())
+            self.gate.door_fault(detail, self._clock(), steady_seconds())
         self._desk.settle()
 
 

@@ -117,7 +117,7 @@ class ScriptedCheck:
     def score_of(self, number: int) -> float | None:
         return 0.5
 
-    def verdict(self) -> AttackVerdict:
+    def verdict(self, numbers: object = None) -> AttackVerdict:
         return AttackVerdict(self._scene.presentation, 0.5, (), "pad@0", self.frames)
 
 
@@ -140,7 +140,7 @@ class ScriptedDesk:
 
     def conclude(self, draft: ReceiptDraft, pin: str | None) -> tuple[Ruling, str]:
         reason = self.ruling(draft, pin)
-        if reason is Reason.PIN_NEEDED and draft.reason is Reason.GRANTED:
+        if reason is Reason.PIN_NEEDED and draft.reason is Reason.GRANTED and pin is None:
             return Ruling(reason), ""
         self.receipts.append((reason, draft))
         return Ruling(reason), str(len(self.receipts))

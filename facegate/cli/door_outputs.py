@@ -60,7 +60,7 @@ def test(
     import time
 
     from facegate.bootstrap import start
-    from facegate.doors.clocks import steady_seconds
+    from facegate.domain.steady import steady_seconds
     from facegate.doors.controller import DoorController
     from facegate.doors.events import DoorEvent, DoorEventKind
     from facegate.doors.plugins import check_output

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from facegate.doors.clocks import SteadyClock, steady_seconds
+from facegate.domain.steady import SteadyClock, steady_seconds
 from facegate.doors.contact import ContactWatch
 from facegate.doors.events import DoorEvent, DoorEventKind, UnlockOutcome
 from facegate.doors.messages import utc_now

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from facegate.doors.clocks import steady_seconds
+from facegate.domain.steady import steady_seconds
 from facegate.doors.messages import order, utc_now
 from facegate.doors.pulses import PulsedOutput
 from facegate.doors.secrets import OutputContext, need_library

@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from facegate.doors.clocks import steady_seconds
+from facegate.domain.steady import steady_seconds
 from facegate.doors.pulses import PulsedOutput
 from facegate.doors.secrets import OutputContext, need_library
 from facegate.doors.spec import DoorSpec, Options

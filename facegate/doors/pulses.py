@@ -7,7 +7,7 @@ import contextlib
 import threading
 from abc import ABC, abstractmethod
 
-from facegate.doors.clocks import steady_seconds
+from facegate.domain.steady import steady_seconds
 from facegate.errors import DoorError
 
 MAX_PULSE_S = 120.0

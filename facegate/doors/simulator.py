@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
-from facegate.doors.clocks import steady_seconds
+from facegate.domain.steady import steady_seconds
 from facegate.doors.pulses import PulsedOutput
 from facegate.doors.secrets import OutputContext
 from facegate.doors.spec import DoorSpec, Options

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from facegate.doors.clocks import steady_seconds
+from facegate.domain.steady import steady_seconds
 from facegate.doors.messages import order, utc_now
 from facegate.doors.pulses import PulsedOutput
 from facegate.doors.secrets import OutputContext

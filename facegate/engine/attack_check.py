@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,14 +130,25 @@ class AttackCheck:
         score = next(scores, math.nan)
         return score if math.isfinite(score) else None
 
-    def verdict(self) -> AttackVerdict:
-        """What all frames so far say together. A cue that refuses is never taken back."""
+    def verdict(self, numbers: Collection[int] | None = None) -> AttackVerdict:
+        """What the frames so far say together. A cue that refuses is never taken back.
+
+        Args:
+            numbers: of the frames that somebody was recognized in. Only their scores speak for the
+                face, and not one of them may look like an attack; all others may speak against it,
+                so that a live face shown first does not vouch for the picture shown after it.
+                None: all frames.
+        """
         cues = set(self._caught)
         try:
             if self._motion() is Motion.FLAT:
                 cues.add(FLAT_MOTION)
-            score = self._score()
-            if self._is_mixed():
+            everything = self._scores()
+            chosen = everything
+            if numbers is not None:
+                chosen = [one.score for one in self._seen if one.number in set(numbers)]
+            score = self._mean(chosen)
+            if self._is_mixed(everything) or (numbers is not None and self._has_low(chosen)):
                 cues.add(MIXED_SCORES)
         except Exception:  # as in `add`
             cues.add(UNREADABLE)
@@ -161,20 +173,24 @@ class AttackCheck:
             return Presentation.BONA_FIDE
         return Presentation.UNSURE
 
-    def _score(self) -> float | None:
-        """The mean of all scores, taken in logits."""
-        if self._detector is None or not self._seen:
+    def _mean(self, scores: list[float]) -> float | None:
+        """The mean of scores, taken in logits."""
+        if self._detector is None or not scores:
             return None
-        return float(1 / (1 + math.exp(-sum(map(_logit, self._scores())) / len(self._seen))))
+        return float(1 / (1 + math.exp(-sum(map(_logit, scores)) / len(scores))))
 
     def _scores(self) -> list[float]:
         return [one.score for one in self._seen]
 
-    def _is_mixed(self) -> bool:
-        if self._limits is None or not self._seen or self._detector is None:
+    def _is_mixed(self, scores: list[float]) -> bool:
+        if self._limits is None or not scores or self._detector is None:
             return False
-        low = sum(score < self._limits.attack_below for score in self._scores())
-        return low > self._rules.mixed_share * len(self._seen)
+        low = sum(score < self._limits.attack_below for score in scores)
+        return low > self._rules.mixed_share * len(scores)
+
+    def _has_low(self, scores: list[float]) -> bool:
+        limits = self._limits
+        return limits is not None and any(score < limits.attack_below for score in scores)
 
     def _motion(self) -> Motion:
         if len(self._seen) < self._rules.min_frames:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+MAX_DRIFT = 0.0005
+"""Seconds a second: NTP slews no clock faster, and no good quartz drifts more."""
+
 
 class ClockGuard:
     """Compares the wall clock with one that never jumps.
@@ -20,6 +23,7 @@ class ClockGuard:
     def __init__(self, max_jump_s: float = 30.0) -> None:
         self._max_jump_s = max_jump_s
         self._offset_s: float | None = None
+        self._last_s = 0.0
 
     def jump_s(self, at: datetime, time_s: float) -> float:
         """Seconds that the wall clock is ahead of what it should show.
@@ -38,6 +42,7 @@ class ClockGuard:
         jump_s = self.jump_s(at, time_s)
         if abs(jump_s) > self._max_jump_s:
             return False
-        if self._offset_s is not None:
-            self._offset_s += 0.01 * jump_s
+        reach_s = MAX_DRIFT * max(0.0, time_s - self._last_s) if self._last_s else 0.0
+        self._offset_s = (self._offset_s or 0.0) + max(-reach_s, min(reach_s, jump_s))
+        self._last_s = time_s
         return True

@@ -58,11 +58,13 @@ class Sight:
         visit: what was seen of the visitor.
         others: everybody else in view, with what was seen of them (None: not looked at).
         is_due: whether the visitor is the one, or one of those, to decide about.
+        is_crowd: more faces are in view than are looked at.
     """
 
     visit: Visit
     others: Sequence[tuple[Track, Visit | None]]
     is_due: bool = True
+    is_crowd: bool = False
 
 
 OnEnd = Callable[[Visit, Outcome, Frame, dict[str, Any]], None]
@@ -113,25 +115,31 @@ class Decider:
         visit = sight.visit
         if visit.phase is Phase.DONE:
             return
-        if visit.strangers >= STRANGE_LOOKS:
+        swapped = visit.swaps >= self._limits.max_swaps and visit.samples
+        if visit.strangers >= STRANGE_LOOKS or swapped:
             self._deny(visit, Reason.IDENTITY_CHANGED, frame, self._judge(visit))
         elif visit.phase is Phase.CHALLENGE:
             self._follow_challenge(sight, rules, frame)
         elif visit.phase is Phase.PIN:
-            if frame.time_s > visit.pin_until_s:
-                why = "no PIN was entered in time"
-                self._deny(visit, Reason.PIN_NEEDED, frame, self._judge(visit), why)
+            self._follow_pin(sight, rules, frame)
         elif len(visit.samples) >= self._limits.samples_needed and sight.is_due:
             self._decide(sight, rules, frame)
 
-    def take_pin(self, sight: Sight, rules: DoorRules, frame: Frame, pin: str) -> None:
-        """Go on with a visitor who was asked for a PIN and typed one."""
+    def _follow_pin(self, sight: Sight, rules: DoorRules, frame: Frame) -> None:
+        """Go on with a visitor who was asked for a PIN: the same face must still be there."""
         visit = sight.visit
-        if visit.phase is not Phase.PIN:
+        if frame.time_s > visit.pin_until_s:
+            why = "no PIN was entered in time"
+            self._deny(visit, Reason.PIN_NEEDED, frame, self._judge(visit), why)
             return
-        judgement = self._judge(visit)
-        if judgement.reason is Reason.GRANTED:
-            self._request(sight, rules, frame, judgement, pin)
+        is_fresh = visit.seen_s is not None and frame.time_s - visit.seen_s <= self._limits.fresh_s
+        if visit.pin is None or not is_fresh or visit.strangers:
+            return
+        judgement, verdict = self._judge(visit), visit.verdict()
+        if rules.pad is not PadPolicy.OFF and verdict.presentation is Presentation.ATTACK:
+            self._deny(visit, Reason.ATTACK_SUSPECTED, frame, judgement)
+        elif judgement.reason is Reason.GRANTED:
+            self._request(sight, rules, frame, judgement, visit.pin)
         else:  # disabled or removed in between
             self._deny(visit, judgement.reason, frame, judgement)
 
@@ -142,6 +150,14 @@ class Decider:
             self._deny(visit, Reason.CHALLENGE_FAILED, frame, self._judge(visit), "left")
         elif visit.phase is Phase.PIN:
             self._deny(visit, Reason.GAVE_UP, frame, self._judge(visit), "left without a PIN")
+        elif visit.phase is Phase.COLLECTING and len(visit.samples) >= self._limits.samples_needed:
+            # Seen well enough: else strangers could try faces, a second each, and never be counted.
+            judgement = self._judge(visit)
+            reason = judgement.reason
+            if reason is Reason.GRANTED:
+                attack = visit.verdict().presentation is Presentation.ATTACK
+                reason = Reason.ATTACK_SUSPECTED if attack else Reason.GAVE_UP
+            self._deny(visit, reason, frame, judgement, "left")
 
     def note(self, reason: Reason, at: datetime, visit: Visit | None, detail: str) -> None:
         """Write a fault down. Never raises."""
@@ -152,9 +168,9 @@ class Decider:
     def _decide(self, sight: Sight, rules: DoorRules, frame: Frame) -> None:
         visit = sight.visit
         judgement = self._judge(visit)
-        waited_s = frame.time_s - (visit.first_sample_s or frame.time_s)
-        patient = waited_s < self._limits.patience_s
-        verdict = visit.check.verdict()
+        first_s = frame.time_s if visit.first_sample_s is None else visit.first_sample_s
+        patient = frame.time_s - first_s < self._limits.patience_s
+        verdict = visit.verdict()
         if rules.pad is not PadPolicy.OFF and verdict.presentation is Presentation.ATTACK:
             self._deny(visit, Reason.ATTACK_SUSPECTED, frame, judgement)
             return
@@ -165,6 +181,7 @@ class Decider:
         subject_id = judgement.decision.subject_id
         let_in_s = self._let_in.get(subject_id) if subject_id is not None else None
         if let_in_s is not None and 0 <= frame.time_s - let_in_s < self._limits.same_visit_s:
+            visit.is_return = True
             visit.end(Outcome(Reason.GRANTED, "", let_in_s, judgement.name))
             return
         if rules.pad is PadPolicy.ALWAYS:
@@ -181,6 +198,7 @@ class Decider:
 
     def _begin_challenge(self, visit: Visit, frame: Frame) -> None:
         visit.phase = Phase.CHALLENGE
+        visit.challenge_s = frame.time_s
         visit.challenge = Challenge(
             random_movements(self._limits.challenge_movements),
             resting_pose(visit.samples),
@@ -195,18 +213,18 @@ class Decider:
             self._deny(visit, Reason.CHALLENGE_FAILED, frame, self._judge(visit))
         elif challenge.state is ChallengeState.PASSED and visit.samples_after_movements:
             judgement = self._judge(visit)
-            if visit.check.verdict().presentation is Presentation.ATTACK:
+            if visit.verdict().presentation is Presentation.ATTACK:
                 self._deny(visit, Reason.ATTACK_SUSPECTED, frame, judgement)
             elif judgement.reason is not Reason.GRANTED:
                 self._deny(visit, judgement.reason, frame, judgement)
             else:
                 self._request(sight, rules, frame, judgement)
-        elif frame.time_s - visit.start_s > self._longest_visit_s():
+        elif frame.time_s - visit.challenge_s > self._longest_challenge_s():
             challenge.fail("too_slow")
 
-    def _longest_visit_s(self) -> float:
-        steps = (self._limits.challenge_movements + 1) * self._limits.challenge_step_s
-        return 2 * steps + self._limits.patience_s
+    def _longest_challenge_s(self) -> float:
+        """A movement and a way back for each, and as much again for looks that did not count."""
+        return 4 * (self._limits.challenge_movements + 1) * self._limits.challenge_step_s
 
     def _request(
         self,
@@ -219,8 +237,9 @@ class Decider:
         """Ask the desk; open when it says so."""
         visit, others = sight.visit, sight.others
         explanation = ""
+        visit.subject_id = judgement.decision.subject_id
         if others and rules.tailgating is Tailgating.ALL:
-            blocked = self._blocked_by(others, frame)
+            blocked = self._blocked_by(sight, rules, frame)
             if blocked is None:
                 return  # somebody in view is still being looked at
             if blocked:
@@ -235,30 +254,52 @@ class Decider:
             visit.pin_until_s = frame.time_s + self._limits.pin_wait_s
             return
         self._settle(visit, ruling, reference, frame, judgement.name, draft)
+        if ruling.granted and rules.takes_pairs:
+            self._pair_passed(sight, frame)
 
-    def _blocked_by(self, others: Sequence[tuple[Track, Visit | None]], frame: Frame) -> str | None:
+    def _pair_passed(self, sight: Sight, frame: Frame) -> None:
+        """Whoever was the first of two has passed with the second, and need not ask again."""
+        for _, visit in sight.others:
+            outcome = visit.outcome if visit is not None else None
+            if visit is None or outcome is None or visit.subject_id is None:
+                continue
+            if outcome.reason is Reason.SECOND_PERSON_NEEDED:
+                visit.outcome = Outcome(Reason.GRANTED, "", frame.time_s)
+                self._let_in[visit.subject_id] = frame.time_s
+
+    def _blocked_by(self, sight: Sight, rules: DoorRules, frame: Frame) -> str | None:
         """Why somebody else in view keeps the door shut; empty: nobody; None: not known yet."""
-        blocks = [self._block(track, visit, frame) for track, visit in others]
+        if sight.is_crowd:
+            return "more people are in view than can be looked at"
+        blocks = [self._block(track, visit, rules, frame) for track, visit in sight.others]
+        people = [visit.subject_id for _, visit in sight.others if visit is not None]
+        people.append(sight.visit.subject_id)
+        known = [number for number in people if number is not None]
+        if len(set(known)) < len(known):
+            blocks.append("two faces in view are taken for one person")
         return next((why for why in blocks if why), None if None in blocks else "")
 
-    def _block(self, track: Track, visit: Visit | None, frame: Frame) -> str | None:
+    def _block(
+        self, track: Track, visit: Visit | None, rules: DoorRules, frame: Frame
+    ) -> str | None:
         """Why one other person keeps the door shut; empty: not at all; None: not known yet."""
         if visit is not None and visit.phase is Phase.DONE and visit.outcome is not None:
-            granted = visit.outcome.reason is Reason.GRANTED
-            return "" if granted else "somebody else in view was refused"
+            fine = visit.outcome.reason in {Reason.GRANTED, Reason.SECOND_PERSON_NEEDED}
+            return "" if fine else "somebody else in view was refused"
+        is_early = frame.time_s - track.first_s < 2 * self._limits.patience_s
         if visit is None or len(visit.samples) < self._limits.samples_needed:
-            is_early = frame.time_s - track.first_s < 2 * self._limits.patience_s
             return None if is_early else "somebody else in view was not recognized"
-        judgement = self._judge(visit)
-        subject_id = judgement.decision.subject_id
-        if judgement.reason is not Reason.GRANTED or subject_id is None:
+        judgement, verdict = self._judge(visit), visit.verdict()
+        visit.subject_id = judgement.decision.subject_id
+        why: str | None = ""
+        if judgement.reason is not Reason.GRANTED or visit.subject_id is None:
             why = "somebody else in view was not recognized"
-        elif visit.check.verdict().presentation is Presentation.ATTACK:
+        elif rules.pad is not PadPolicy.OFF and verdict.presentation is Presentation.ATTACK:
             why = "another face in view is not a face in front of the camera"
-        elif not self._desk.would_pass(subject_id, frame.at):
+        elif rules.pad is not PadPolicy.OFF and verdict.presentation is Presentation.UNSURE:
+            why = None if is_early else "it stayed unsure whether another face is a person"
+        elif not self._desk.would_pass(visit.subject_id, frame.at):
             why = "somebody else in view may not pass"
-        else:
-            why = ""
         return why
 
     def _settle(
@@ -274,7 +315,7 @@ class Decider:
         if ruling.granted:
             try:
                 self._unlock(reference)
-            except DoorError as error:
+            except Exception as error:  # whatever it was, nobody may count on an open door
                 reason, words = Reason.DOOR_FAULT, Reason.DOOR_FAULT.sentence
                 self.note(reason, frame.at, visit, str(error))
                 self._desk.take_back(draft)
@@ -335,7 +376,7 @@ class Decider:
         challenge = visit.challenge.as_dict() if visit.challenge else None
         pad = {
             "policy": self._desk.rules().pad.value,
-            **visit.check.verdict().as_dict(),
+            **visit.verdict().as_dict(),
             "challenge": challenge,
         }
         pictures = [self._keep(one.frame) for one in visit.best()] if self._keep else []

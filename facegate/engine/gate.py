@@ -37,7 +37,10 @@ PRIMARY_SHARE = 0.8
 """Somebody else is nearer only when the nearest so far has less than this share of the area."""
 
 CALM_YAW_DEG, CALM_PITCH_DEG = 14.0, 14.0
-"""Identity is checked in the middle of a challenge only while the face looks this straight."""
+"""Looks in the middle of a challenge count as samples only while the face looks this straight."""
+
+AFTER_EVERY_S = 0.4
+"""So often it is checked that a decided visit still shows the same face."""
 
 SLACK_S = 0.002
 """Cameras do not keep time to the microsecond; a frame this much early is in time."""
@@ -103,6 +106,8 @@ class Gate:
         self._fault: tuple[Reason, str] | None = None
         self.view = GateView(GateState.LOOKING, GateState.LOOKING.words)
         self.detections = 0
+        self._frame: Frame | None = None
+        self._is_crowd = False
 
     def enter_pin(self, pin: str) -> None:
         """Hand over what a visitor typed; taken up with the next frame. Any thread may call it."""
@@ -158,10 +163,21 @@ class Gate:
             GateEvent("decision", frame.at, self._door, state, message, outcome.subject, told)
         )
 
+    def close(self) -> None:
+        """No more frames will come: who is in the middle of something gets a receipt."""
+        visits, self._visits = self._visits, {}
+        for visit in visits.values():
+            try:
+                if self._frame is not None:
+                    self._decider.leave(visit, self._frame)
+            except Exception:
+                _log.exception("a denial could not be written down")
+
     # -- looking ---------------------------------------------------------------------------------
 
     def _look(self, frame: Frame) -> bool:
         """Look at a frame, if it is time to; gives back whether all of it went well."""
+        self._frame = frame
         pause_s = self._limits.detect_busy_s if self._visits else self._limits.detect_idle_s
         if (
             self._detected_s is not None
@@ -171,13 +187,20 @@ class Gate:
         self._detected_s = frame.time_s
         self.detections += 1
         rules = self._desk.rules()
-        faces = self._reader.detect(frame.bgr)[: self._limits.max_faces]
+        found = self._reader.detect(frame.bgr)
+        self._is_crowd = len(found) > self._limits.max_faces
+        faces = found[: self._limits.max_faces]
         for track in self._tracker.update(faces, frame.time_s):
             self._leave(track, frame)
-        self._take_pins(rules, frame)
         seen = [track for track in self._tracker.tracks if track.last_s == frame.time_s]
         watched = self._watched(seen, rules)
+        for track in seen:
+            # Somebody stepped in front: what was begun cannot go on unwatched.
+            visit = self._visits.get(track.number)
+            if track not in watched and visit and visit.phase in {Phase.CHALLENGE, Phase.PIN}:
+                self._leave(track, frame)
         self._sample(watched, rules, frame)
+        self._take_pins()
         for track in watched:
             is_due = track.number == self._primary or rules.takes_pairs
             self._decider.advance(self._sight(track, is_due=is_due), rules, frame)
@@ -201,7 +224,7 @@ class Gate:
         others = [
             (one, self._visits.get(one.number)) for one in self._tracker.tracks if one is not track
         ]
-        return Sight(self._visits[track.number], others, is_due)
+        return Sight(self._visits[track.number], others, is_due, self._is_crowd)
 
     def _sample(self, watched: Sequence[Track], rules: DoorRules, frame: Frame) -> None:
         """Judge the faces, and encode those that are worth it."""
@@ -212,19 +235,17 @@ class Gate:
         wanted: list[tuple[Visit, InspectedFace]] = []
         for track in watched:
             visit = self._visits.get(track.number) or self._begin(track)
-            if visit.phase is Phase.DONE:
-                continue
-            if rules.pad is not PadPolicy.OFF:
+            if rules.pad is not PadPolicy.OFF and visit.phase is not Phase.DONE:
                 visit.check.add(frame, track.face)
             one = inspected.get(id(track.face))
             visit.flaws = (Flaw.CUT_OFF,) if one is None else self._quality.flaws(one.quality)
-            if one is not None and self._is_wanted(visit, one, frame):
+            if one is not None and self._is_wanted(visit, frame):
                 wanted.append((visit, one))
         for visit, one in wanted:
             # One at a time: in a batch a network may round differently, and a replay of the
             # receipt must give the same bits.
             (reading,) = self._reader.encode([one])
-            visit.add(Sample(frame, reading))
+            self._take(visit, Sample(frame, reading))
 
     def _begin(self, track: Track) -> Visit:
         visit = Visit(
@@ -237,35 +258,54 @@ class Gate:
         self._visits[track.number] = visit
         return visit
 
-    def _is_wanted(self, visit: Visit, one: InspectedFace, frame: Frame) -> bool:
-        if visit.phase is Phase.CHALLENGE and visit.challenge is not None:
-            visit.challenge.update(pose_of(one.face, one.quality), frame.time_s)
-            yaw, pitch = abs(one.quality.yaw_deg), abs(one.quality.pitch_deg)
-            if yaw > CALM_YAW_DEG or pitch > CALM_PITCH_DEG:
-                return False
-        elif visit.flaws:
+    def _is_wanted(self, visit: Visit, frame: Frame) -> bool:
+        if visit.phase is Phase.CHALLENGE:
+            return True
+        if visit.flaws:
             return False
         last_s = visit.last_sample_s
-        return last_s is None or frame.time_s - last_s >= self._limits.sample_every_s - SLACK_S
+        every_s = AFTER_EVERY_S if visit.phase is Phase.DONE else self._limits.sample_every_s
+        return last_s is None or frame.time_s - last_s >= every_s - SLACK_S
 
-    def _take_pins(self, rules: DoorRules, frame: Frame) -> None:
+    def _take(self, visit: Visit, sample: Sample) -> None:
+        """Hand a look to its visit; in a challenge every movement must be the same face's."""
+        challenge, reading = visit.challenge, sample.reading
+        if visit.phase is Phase.CHALLENGE and challenge is not None:
+            if not visit.is_same(reading.embedding, self._limits.turned_agreement):
+                visit.strangers += 1
+                return
+            challenge.update(pose_of(reading.face, reading.quality), sample.frame.time_s)
+            yaw, pitch = abs(reading.quality.yaw_deg), abs(reading.quality.pitch_deg)
+            if yaw > CALM_YAW_DEG or pitch > CALM_PITCH_DEG or visit.flaws:
+                return
+        visit.add(sample)
+
+    def _take_pins(self) -> None:
+        """A PIN belongs to the nearest visitor, and to nobody when that one was not asked."""
         while not self._pins.empty():
             pin = self._pins.get()
-            waiting = (
-                track
-                for track in self._tracker.tracks
-                if track.number in self._visits and self._visits[track.number].phase is Phase.PIN
-            )
-            track = next(waiting, None)
-            if track is not None:
-                self._decider.take_pin(self._sight(track, is_due=True), rules, frame, pin)
+            visit = self._visits.get(self._primary) if self._primary is not None else None
+            if visit is not None and visit.phase is Phase.PIN:
+                visit.pin = pin
 
     # -- ends of visits --------------------------------------------------------------------------
 
     def _maybe_again(self, track: Track, frame: Frame) -> None:
-        """Let a refused visitor try again after a while; one who was let in need not."""
-        outcome = self._visits[track.number].outcome
-        if outcome is None or outcome.reason is Reason.GRANTED:
+        """Let a refused visitor try again after a while; one who was let in need not.
+
+        When another face takes the place of one that was decided about, it is looked at anew.
+        """
+        visit = self._visits[track.number]
+        outcome = visit.outcome
+        if outcome is None:
+            return
+        if visit.strangers >= 2:
+            del self._visits[track.number]
+            return
+        if outcome.reason is Reason.GRANTED:
+            stayed_s = frame.time_s - outcome.at_s
+            if visit.is_return and stayed_s >= self._limits.same_visit_s:
+                del self._visits[track.number]  # back, and not through the door
             return
         refusals = self._refusals.get(track.number, 0)
         wait_s = min(LONGEST_RETRY_S, self._limits.retry_s * 2**refusals)
@@ -274,12 +314,14 @@ class Gate:
             del self._visits[track.number]
 
     def _leave(self, track: Track, frame: Frame) -> None:
-        visit = self._visits.pop(track.number, None)
+        visit = self._visits.get(track.number)
+        if visit is not None:
+            self._decider.leave(visit, frame)
+        # After it, so that a failure leaves the visit to be written down as a fault.
+        self._visits.pop(track.number, None)
         self._refusals.pop(track.number, None)
         if self._primary == track.number:
             self._primary = None
-        if visit is not None:
-            self._decider.leave(visit, frame)
 
     def _break(self, reason: Reason, frame: Frame, detail: str) -> None:
         """Something does not work: nobody is let in until a whole look went well again."""
@@ -297,9 +339,17 @@ class Gate:
         self._tracker = Tracker()
         self._primary = None
         for visit in visits.values():
-            if visit.phase is not Phase.DONE and visit.samples:
-                self._decider.note(reason, at, visit, detail)
-                self._last = Outcome(reason, reason.sentence, time_s)
+            if visit.phase is Phase.DONE or not visit.samples:
+                continue
+            self._last = Outcome(reason, reason.sentence, time_s)
+            try:
+                if reason is Reason.CAMERA_FAULT and self._frame is not None:
+                    # Whoever covers the lens in the middle of a check has failed it.
+                    self._decider.leave(visit, self._frame)
+                if visit.outcome is None:
+                    self._decider.note(reason, at, visit, detail)
+            except Exception:
+                _log.exception("a denial could not be written down")
 
     # -- showing ---------------------------------------------------------------------------------
 

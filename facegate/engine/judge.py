@@ -60,4 +60,5 @@ def judge(recognizer: Recognizer, samples: Sequence[Sample], agreeing: int) -> J
         )
         enough = same >= min(agreeing, len(single))
         reason = Reason.GRANTED if enough else Reason.AMBIGUOUS
-    return Judgement(reason, decision, fused.name, fused.candidates, similarities)
+    name = fused.name if reason is Reason.GRANTED else ""
+    return Judgement(reason, decision, name, fused.candidates, similarities)

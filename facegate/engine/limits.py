@@ -18,6 +18,10 @@ class GateLimits:
             share their accidents.
         patience_s: so long a face that is not recognized is looked at before it is refused.
         agreement: least cosine between looks of one visit.
+        turned_agreement: the same while the head is turned for a challenge, when faces look less
+            like themselves, but still not like others.
+        max_swaps: so many times another face may take a visitor's place before that is refused.
+        fresh_s: a PIN counts only so long after the last look at the face it belongs to.
         detect_idle_s, detect_busy_s: time between two detections with nobody and somebody in view.
         result_s: so long a result is shown.
         retry_s: so long after a refusal the same face may try again.
@@ -35,6 +39,9 @@ class GateLimits:
     sample_every_s: float = 0.07
     patience_s: float = 1.5
     agreement: float = 0.45
+    turned_agreement: float = 0.3
+    max_swaps: int = 3
+    fresh_s: float = 1.0
     detect_idle_s: float = 0.15
     detect_busy_s: float = 0.05
     result_s: float = 3.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -28,8 +28,8 @@ class PresentationCheck(Protocol):
     def score_of(self, number: int) -> float | None:
         """The score of one frame by its number; None when it has none."""
 
-    def verdict(self) -> AttackVerdict:
-        """The conclusion from all frames so far."""
+    def verdict(self, numbers: Collection[int] | None = None) -> AttackVerdict:
+        """The conclusion; only the scores of the frames with these numbers speak for the face."""
 
 
 class Phase(str, Enum):
@@ -96,10 +96,17 @@ class Visit:
         self.first_sample_s: float | None = None
         self.last_sample_s: float | None = None
         self.strangers = 0
+        self.swaps = 0
+        self.subject_id: int | None = None
+        self.is_return = False
         self.challenge: Challenge | None = None
+        self.challenge_s = 0.0
         self.samples_after_movements = 0
         self.pin_until_s = 0.0
+        self.pin: str | None = None
+        self.seen_s: float | None = None
         self.outcome: Outcome | None = None
+        self._face: FloatArray | None = None
         self._kept = kept
         self._agreement = agreement
 
@@ -108,15 +115,18 @@ class Visit:
 
         One that shows another face than those before makes the visit begin anew with it: whoever
         swaps faces before the camera never collects what a decision needs. In the middle of a
-        challenge or a PIN, where heads turn, such looks are counted and not kept.
+        challenge or a PIN, and after a decision, such looks are counted and not kept.
         """
-        if self.samples:
-            known = self.probe()
-            if float(known @ sample.reading.embedding) < self._agreement:
-                if self.phase is not Phase.COLLECTING:
-                    self.strangers += 1
-                    return
-                self._forget()
+        if not self.is_same(sample.reading.embedding, self._agreement):
+            if self.phase is not Phase.COLLECTING:
+                self.strangers += 1
+                return
+            self.swaps += 1
+            self._forget()
+        self.seen_s = sample.frame.time_s
+        if self.phase is Phase.DONE:
+            self.last_sample_s = sample.frame.time_s
+            return
         self.samples.append(sample)
         if self.challenge is not None and self.challenge.done == len(self.challenge.movements):
             self.samples_after_movements += 1
@@ -134,10 +144,22 @@ class Visit:
         """All samples in one, (d,) unit vector; in the order of `best`."""
         return fuse(np.stack([one.reading.embedding for one in self.best()]))
 
+    def is_same(self, embedding: FloatArray, agreement: float) -> bool:
+        """Whether a look shows the face seen so far; any face is the same as none."""
+        known = self._face if self._face is not None or not self.samples else self.probe()
+        return known is None or float(known @ embedding) >= agreement
+
+    def verdict(self) -> AttackVerdict:
+        """What the frames that the samples are from say about attacks."""
+        return self.check.verdict([one.frame.number for one in self.samples])
+
     def end(self, outcome: Outcome) -> None:
-        """Nothing more is decided about this visit."""
+        """Nothing more is decided about this visit; whether the same face stays is still seen."""
+        self._face = self.probe() if self.samples else self._face
         self.phase = Phase.DONE
         self.outcome = outcome
+        self.strangers = 0
+        self.pin = None
         self.samples = []  # frames are large, and faces are personal data
 
     def _forget(self) -> None:

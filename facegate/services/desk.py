@@ -13,7 +13,7 @@ from facegate.domain.access import AccessRequest, DoorRules, Ruling
 from facegate.domain.doors import Door
 from facegate.domain.reasons import Reason
 from facegate.domain.receipts import ReceiptDraft
-from facegate.errors import FacegateError
+from facegate.errors import FacegateError, ReceiptError
 from facegate.ports import Store
 from facegate.services.access import AccessControl
 from facegate.services.audit import AuditTrail
@@ -95,7 +95,8 @@ class GateDesk:
         request = AccessRequest(draft.door, draft.subject_id, draft.at, pin, draft.reason)
         with self._store.transaction() as work:
             ruling = self._access.rule(work, request)
-            if ruling.reason is Reason.PIN_NEEDED and draft.reason is Reason.GRANTED:
+            asks = ruling.reason is Reason.PIN_NEEDED and pin is None
+            if asks and draft.reason is Reason.GRANTED:
                 return ruling, ""
             receipt = self._trail.append_within(work, _ruled(draft, ruling))
             work.commit()
@@ -120,6 +121,10 @@ class GateDesk:
         self._unwritten.append(draft)
         self._write_late()
 
+    def flush(self) -> None:
+        """Write down what waits, if the database can be written."""
+        self._write_late()
+
     def settle(self) -> None:
         """See to anchors and old pictures. For when nobody waits; never raises."""
         if self._settle:
@@ -132,6 +137,8 @@ class GateDesk:
                 with self._store.transaction() as work:
                     self._trail.append_within(work, self._unwritten[0])
                     work.commit()
+            except ReceiptError:
+                _log.exception("a denial cannot be written down")  # and must not hold up others
             except FacegateError as error:
                 _log.warning("a denial could not be written down yet: %s", error)
                 return

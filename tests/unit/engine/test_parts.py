@@ -14,8 +14,18 @@ from facegate.engine.states import GateState, state_after
 
 def test_a_clock_that_runs_is_right_and_slow_drift_is_followed() -> None:
     guard = ClockGuard(30)
-    for second in range(0, 100_000, 10):  # 3 ms a second: 5 minutes a day
-        assert guard.is_right(NOW + timedelta(seconds=second * 1.003), float(second))
+    for second in range(1, 200_000, 10):  # 26 seconds a day, for two days
+        assert guard.is_right(NOW + timedelta(seconds=second * 1.0003), float(second))
+
+
+def test_a_clock_that_is_turned_slowly_is_noticed_too() -> None:
+    guard = ClockGuard(30)
+    right = [
+        guard.is_right(NOW + timedelta(seconds=tenth * 0.5), tenth / 10)  # 4 seconds a second
+        for tenth in range(1, 1000)
+    ]
+    assert right[0]
+    assert not any(right[100:])
 
 
 @pytest.mark.parametrize("jump_s", [-3600, -31, 31, 86400])
