@@ -55,6 +55,7 @@ app = typer.Typer(
 )
 
 _EVERY_DAY = "Every day"
+_DOOR = "At a door"
 _TRUST = "Measure and tune"
 _CARE = "Look after it"
 
@@ -62,23 +63,23 @@ app.command("demo", rich_help_panel=_EVERY_DAY)(demo.demo)
 app.command("enroll", rich_help_panel=_EVERY_DAY)(enroll.enroll)
 app.command("identify", rich_help_panel=_EVERY_DAY)(identify.identify)
 app.command("verify", rich_help_panel=_EVERY_DAY)(verify.verify)
-app.command("watch", rich_help_panel=_EVERY_DAY)(watch.watch)
 app.add_typer(people.app, name="people", rich_help_panel=_EVERY_DAY)
-app.add_typer(doors.app, name="doors", rich_help_panel=_EVERY_DAY)
-app.add_typer(groups.app, name="groups", rich_help_panel=_EVERY_DAY)
-app.add_typer(policy.app, name="policy", rich_help_panel=_EVERY_DAY)
+app.command("watch", rich_help_panel=_DOOR)(watch.watch)
+app.add_typer(doors.app, name="doors", rich_help_panel=_DOOR)
+app.add_typer(groups.app, name="groups", rich_help_panel=_DOOR)
+app.add_typer(policy.app, name="policy", rich_help_panel=_DOOR)
+app.add_typer(audit.app, name="audit", rich_help_panel=_DOOR)
+app.add_typer(cameras.app, name="cameras", rich_help_panel=_DOOR)
+app.add_typer(door_outputs.app, name="outputs", rich_help_panel=_DOOR)
+app.add_typer(pad.app, name="pad", rich_help_panel=_DOOR)
 app.command("tune", rich_help_panel=_TRUST)(tune.tune)
 app.add_typer(threshold.app, name="threshold", rich_help_panel=_TRUST)
 app.add_typer(evaluate.app, name="eval", rich_help_panel=_TRUST)
-app.add_typer(pad.app, name="pad", rich_help_panel=_TRUST)
 app.command("report", rich_help_panel=_TRUST)(report.report)
 app.add_typer(train.app, name="train", rich_help_panel=_TRUST)
 app.add_typer(bench.app, name="bench", rich_help_panel=_TRUST)
-app.add_typer(cameras.app, name="cameras", rich_help_panel=_CARE)
 app.add_typer(models.app, name="models", rich_help_panel=_CARE)
-app.add_typer(audit.app, name="audit", rich_help_panel=_CARE)
 app.add_typer(db.app, name="db", rich_help_panel=_CARE)
-app.add_typer(door_outputs.app, name="outputs", rich_help_panel=_CARE)
 app.command("doctor", rich_help_panel=_CARE)(doctor.doctor)
 
 
