@@ -22,6 +22,9 @@ SIDE_PX = 80
 ZOOMS = (1.3, 2.7)
 """The network's contract; see `facegate.models.pad_net` (a test holds both together)."""
 
+DETAIL_PX = 60.0
+"""Largest face that the network has learned from, see `facegate.training.pad.data`."""
+
 BATCH_FACES = 16
 ATTACK_SCORE = 0.0
 """Of a face that cannot be looked at: what is not seen to be a face is an attack."""
@@ -91,7 +94,7 @@ class OnnxPad:
         places, views = [], []
         for place, face in enumerate(faces):
             try:
-                views.append(context_views(frame_bgr, face.bbox_xyxy, ZOOMS, SIDE_PX))
+                views.append(context_views(frame_bgr, face.bbox_xyxy, ZOOMS, SIDE_PX, DETAIL_PX))
             except ShapeError:
                 continue
             places.append(place)

@@ -66,6 +66,7 @@ def context_views(
     bbox_xyxy: npt.NDArray[np.floating[Any]],
     zooms: tuple[float, ...],
     side_px: int,
+    detail_px: float = math.inf,
 ) -> ImageArray:
     """Show a face from near and from far.
 
@@ -74,6 +75,8 @@ def context_views(
         bbox_xyxy: (4,) frame pixels.
         zooms: of the views, see `context_square`.
         side_px: of each view.
+        detail_px: a face of a larger box (the root of its area) is shrunk to this first, so that a
+            near face is seen no finer than those that a network has learned from.
 
     Returns:
         (views, side_px, side_px, 3) uint8.
@@ -85,7 +88,12 @@ def context_views(
     views = []
     for zoom in zooms:
         left, top, side = context_square(bbox_xyxy, (width, height), zoom)
-        views.append(resized(frame_bgr[top : top + side, left : left + side], side_px))
+        part = frame_bgr[top : top + side, left : left + side]
+        x1, y1, x2, y2 = (float(value) for value in bbox_xyxy)
+        shrink = detail_px / math.sqrt((x2 - x1) * (y2 - y1))
+        if shrink < 1:
+            part = resized(part, max(LEAST_SIDE_PX, round(side * shrink)))
+        views.append(resized(part, side_px))
     return np.stack(views)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from facegate.domain.arrays import FloatArray, ImageArray
 from facegate.training.pad.camera import photographed
-from facegate.training.pad.surfaces import displayed, printed
+from facegate.training.pad.surfaces import displayed, moire, printed
 
 CANVAS_PX = 192
 """Side of the scene that an attack is held up in."""
@@ -74,7 +74,7 @@ def attack(
                 else _paper_white(random)
             )
             item, box = _bordered(item, box, shade, random.uniform(0.02, 0.25))
-        return _held_up(item, box, scene, random, hands=0.25)
+        return _held_up(item, box, scene, random, hands=0.25, screen=True)
     worn_over = behind[1] * np.float32(scale)
     return _worn(*shown, scene, worn_over, random, holes=kind == "generated_cutout")
 
@@ -122,6 +122,8 @@ def _held_up(
     scene: FloatArray,
     random: np.random.Generator,
     hands: float,
+    *,
+    screen: bool = False,
 ) -> Shown:
     """Lay a flat item into the scene, in perspective; it may be larger than what is seen."""
     face = float(max(box[2] - box[0], box[3] - box[1]))
@@ -149,8 +151,11 @@ def _held_up(
     whole = scene * (1 - cover) + over
     if random.random() < hands:
         whole = _with_hand(whole, placed, random)
+    pattern = None
+    if screen and random.random() < 0.85:
+        pattern = 1 + (moire((CANVAS_PX, CANVAS_PX), random) - 1) * cover
     moved = cv2.perspectiveTransform(_box_corners(box)[np.newaxis], warp)[0]
-    return Shown(photographed(whole, random), _around(moved))
+    return Shown(photographed(whole, random, pattern), _around(moved))
 
 
 def _worn(

@@ -11,12 +11,16 @@ import numpy as np
 from facegate.domain.arrays import FloatArray, ImageArray
 
 
-def photographed(scene: FloatArray, random: np.random.Generator) -> ImageArray:
+def photographed(
+    scene: FloatArray, random: np.random.Generator, pattern: FloatArray | None = None
+) -> ImageArray:
     """Take a picture: light, color, defocus or motion, noise, 8 bits and JPEG, each at random.
 
     Args:
         scene: (h, w, 3) float32 BGR, 0 to 255 and somewhat beyond.
         random: decides.
+        pattern: (h, w, 3) float32 factors that arise on the sensor, behind the lens and its blur:
+            the moiré of a screen's pixels.
 
     Returns:
         (h, w, 3) uint8.
@@ -38,6 +42,8 @@ def photographed(scene: FloatArray, random: np.random.Generator) -> ImageArray:
     elif kind < 0.65:  # sharpening, as in most cameras
         soft = cv2.GaussianBlur(image, (0, 0), 1.0)
         image = image + (image - soft) * np.float32(random.uniform(0.3, 1.2))
+    if pattern is not None:
+        image = image * pattern
     if random.random() < 0.5:
         noise = random.standard_normal((*image.shape[:2], 3), np.float32)
         if random.random() < 0.5:  # of the light alone, as in strongly filtered pictures

@@ -16,11 +16,11 @@ from facegate.training.pad.data import BONA_FIDE, PRINT, PreparedRegions, Region
 
 POOL_SHARES: Mapping[str, float] = {
     BONA_FIDE: 0.40,
-    PRINT: 0.14,
-    "generated_print": 0.14,
-    "generated_screen": 0.18,
-    "generated_cutout": 0.06,
-    "generated_paper_mask": 0.08,
+    PRINT: 0.12,
+    "generated_print": 0.12,
+    "generated_screen": 0.24,
+    "generated_cutout": 0.05,
+    "generated_paper_mask": 0.07,
 }
 NUAA_SHARE = 0.3
 """Of the bona fide pictures, when there are any: they are few, and the only ones of a camera at

@@ -89,7 +89,7 @@ def _tight(
     """Cut away most of what is around a face, more on one side than on another."""
     height, width = bgr.shape[:2]
     size = box[2:] - box[:2]
-    reach = random.uniform(0.0, 0.45, 4).astype(np.float32)
+    reach = random.uniform(-0.12, 0.45, 4).astype(np.float32)
     left, top = np.maximum(0, box[:2] - reach[:2] * size).astype(int)
     right, bottom = np.minimum((width, height), box[2:] + reach[2:] * size).astype(int)
     if right - left < 24 or bottom - top < 24:

@@ -34,7 +34,7 @@ def printed(image: FloatArray, random: np.random.Generator) -> FloatArray:
 
 
 def displayed(image: FloatArray, random: np.random.Generator) -> FloatArray:
-    """Light of a screen: its gamma, its blue, its grid, and the moiré of that with a sensor's."""
+    """Light of a screen: its gamma, its blue, its grid; its moiré is `moire`, on the sensor."""
     image = 255 * np.clip(image / 255, 0, 1) ** np.float32(random.uniform(0.7, 1.5))
     tint = np.array([random.uniform(0.95, 1.3), 1.0, random.uniform(0.75, 1.12)], np.float32)
     glow = np.float32(random.uniform(0, 45))
@@ -43,10 +43,7 @@ def displayed(image: FloatArray, random: np.random.Generator) -> FloatArray:
         gray = image.mean(axis=2, keepdims=True)
         image = gray + (image - gray) * np.float32(random.uniform(0.6, 1.35))
     shape = image.shape[:2]
-    effect = random.random()
-    if effect < 0.75:
-        image = image * _moire(shape, random)
-    if effect > 0.55:
+    if random.random() < 0.4:
         image = image * _pixel_grid(shape, random)
     if random.random() < 0.2:
         image = image * _bands(shape, random, float(random.uniform(0.03, 0.15)))
@@ -74,7 +71,7 @@ def with_gloss(image: FloatArray, random: np.random.Generator) -> FloatArray:
     return np.asarray(image + light[..., None] * np.float32(random.uniform(25, 190)), np.float32)
 
 
-def _moire(shape: tuple[int, int], random: np.random.Generator) -> FloatArray:
+def moire(shape: tuple[int, int], random: np.random.Generator) -> FloatArray:
     """Bands of one or two waves, bent, of slightly different phase in each color."""
     y, x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
     bend = np.float32(random.normal(0, 6)) * np.sin(
@@ -90,7 +87,7 @@ def _moire(shape: tuple[int, int], random: np.random.Generator) -> FloatArray:
         angle = random.normal(0, 0.08) if straight else random.uniform(0, np.pi)
         if straight and random.random() < 0.35:
             angle += np.pi / 2
-        period = float(np.exp(random.uniform(np.log(2.2), np.log(22))))
+        period = float(np.exp(random.uniform(np.log(2.1), np.log(22))))
         along = (x * np.float32(np.cos(angle)) + y * np.float32(np.sin(angle)) + bend) * np.float32(
             2 * np.pi / period
         )

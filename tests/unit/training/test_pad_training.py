@@ -213,3 +213,4 @@ def test_an_exported_network_gives_the_same_scores_and_can_be_read_again(tmp_pat
 
 def test_the_runtime_keeps_the_network_s_contract() -> None:
     assert (onnx_pad.SIDE_PX, onnx_pad.ZOOMS) == (pad_net.SIDE_PX, pad_net.ZOOMS)
+    assert data.REGION_PX / data.REGION_ZOOM == onnx_pad.DETAIL_PX

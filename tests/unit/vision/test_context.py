@@ -59,6 +59,20 @@ def test_views_are_near_and_far() -> None:
     assert abs(far.mean() / 255 - 0.25) < 0.01
 
 
+def test_a_near_face_is_seen_no_finer_than_asked() -> None:
+    random = np.random.default_rng(0)
+    frame = random.integers(0, 255, (400, 400, 3), dtype=np.uint8)
+    box = np.array([100.0, 100.0, 300.0, 300.0])
+    fine = context_views(frame, box, (1.0,), 80)[0]
+    coarse = context_views(frame, box, (1.0,), 80, detail_px=20)[0]
+    assert (
+        np.abs(np.diff(coarse.astype(int), axis=0)).mean()
+        < 0.5 * np.abs(np.diff(fine.astype(int), axis=0)).mean()
+    )
+    same = context_views(frame, box, (1.0,), 80, detail_px=400)[0]
+    assert (same == fine).all()
+
+
 def test_a_whole_picture_is_shown_to_every_view_whatever_its_sides() -> None:
     picture = np.random.default_rng(0).integers(0, 255, (50, 210, 3), dtype=np.uint8)
     views = whole_views(picture, 2, 80)
