@@ -21,7 +21,7 @@ class DoorRules:
         takes_pairs: the door may want a second person, so that all in view are looked at.
     """
 
-    pad: PadPolicy = PadPolicy.PASSIVE
+    pad: PadPolicy = PadPolicy.UNSURE
     tailgating: Tailgating = Tailgating.NEAREST
     takes_pairs: bool = False
 

@@ -60,7 +60,8 @@ class Door:
         output: what moves the lock, such as `simulator:`.
         enabled: a disabled door lets nobody pass.
         zone: time zone of its schedules and of validity dates.
-        pad: how presentation attacks are looked for.
+        pad: how presentation attacks are looked for. By default a visitor about whom the network is
+            unsure is asked for movements, and not refused outright.
         tailgating: see Tailgating.
         unlock_s: length of the unlock pulse.
         held_open_s: from when on an open leaf is an alarm; 0: never.
@@ -76,7 +77,7 @@ class Door:
     output: str = "simulator:"
     enabled: bool = True
     zone: str = "UTC"
-    pad: PadPolicy = PadPolicy.PASSIVE
+    pad: PadPolicy = PadPolicy.UNSURE
     tailgating: Tailgating = Tailgating.NEAREST
     unlock_s: float = 3.0
     held_open_s: float = 30.0

@@ -109,7 +109,7 @@ def test_a_pin_that_is_needed_leaves_no_receipt_yet(place: Place) -> None:
 
 
 def test_the_gate_learns_of_new_rules_within_a_second(place: Place) -> None:
-    assert place.desk.rules().pad is PadPolicy.PASSIVE
+    assert place.desk.rules().pad is PadPolicy.UNSURE
     place.set(Door("lobby", pad=PadPolicy.ALWAYS, tailgating=Tailgating.ALL, two_person_s=30))
     place.steady_s += 1.5
     rules = place.desk.rules()
