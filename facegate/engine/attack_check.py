@@ -32,6 +32,9 @@ MIXED_SCORES = "mixed_scores"
 _LOGIT_LIMIT = 4.0
 """A single frame's certainty counts no more than this: a mean must not hang on one of them."""
 
+SLACK_S = 0.002
+"""Cameras do not keep time to the microsecond."""
+
 _WHOLE, _FACE = 0, 1
 """Parts of a frame that are compared between frames."""
 
@@ -47,7 +50,8 @@ class CheckRules:
     """How much a verdict needs.
 
     Attributes:
-        min_frames: fewer frames are never bona fide.
+        min_frames, min_s: fewer frames, or a shorter time, are never bona fide: frozen and repeated
+            pictures must have had the time to show.
         max_frames: older frames are forgotten.
         frozen_frames, frozen_s: as many frames in a row, over so many seconds at least, with the
             same pixels are a frozen picture. A camera may send a picture twice or three times.
@@ -56,6 +60,7 @@ class CheckRules:
     """
 
     min_frames: int = 3
+    min_s: float = 0.6
     max_frames: int = 120
     frozen_frames: int = 8
     frozen_s: float = 0.5
@@ -169,9 +174,13 @@ class AttackCheck:
         if score < self._limits.attack_below:
             return Presentation.ATTACK
         convinced = score >= self._limits.bona_fide_from and not cues
-        if convinced and len(self._seen) >= self._rules.min_frames:
+        if convinced and self._is_long_enough():
             return Presentation.BONA_FIDE
         return Presentation.UNSURE
+
+    def _is_long_enough(self) -> bool:
+        seen_s = self._seen[-1].time_s - self._seen[0].time_s if self._seen else 0.0
+        return len(self._seen) >= self._rules.min_frames and seen_s >= self._rules.min_s - SLACK_S
 
     def _mean(self, scores: list[float]) -> float | None:
         """The mean of scores, taken in logits."""

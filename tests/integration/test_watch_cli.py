@@ -86,7 +86,7 @@ def test_a_day_at_a_door(
 def test_an_attack_check_that_is_not_convinced_keeps_the_door_shut(
     door: None, films: dict[str, Path], tmp_path: Path
 ) -> None:
-    """A clip that plays the same second again and again is what a replay attack looks like."""
+    """A clip that plays the same moment again and again is what a replay attack looks like."""
     assert facegate("doors", "set", "lobby", "--pad", "passive").code == 0
     capture, frames = cv2.VideoCapture(str(films["collins"])), []
     while True:
@@ -96,8 +96,8 @@ def test_an_attack_check_that_is_not_convinced_keeps_the_door_shut(
         frames.append(frame)
     loop = tmp_path / "loop.avi"
     writer = cv2.VideoWriter(str(loop), cv2.VideoWriter.fourcc(*"MJPG"), 15, SIZE_WH)
-    for _ in range(6):
-        for frame in frames[20:28]:
+    for _ in range(12):
+        for frame in frames[20:24]:
             writer.write(frame)
     writer.release()
     events = watch(loop)

@@ -61,10 +61,11 @@ def fed(
 
 def test_good_scores_are_bona_fide_once_there_are_enough() -> None:
     assert fed([0.95], 2).verdict().presentation is Presentation.UNSURE
-    verdict = fed([0.95], 3).verdict()
+    assert fed([0.95], 9).verdict().presentation is Presentation.UNSURE, "8 / 15 s is too short"
+    verdict = fed([0.95], 10).verdict()
     assert verdict.presentation is Presentation.BONA_FIDE
     assert verdict.pad_score == pytest.approx(0.95, abs=1e-4)
-    assert (verdict.frames, verdict.cues) == (3, ())
+    assert (verdict.frames, verdict.cues) == (10, ())
 
 
 def test_low_scores_are_an_attack_and_middling_ones_unsure() -> None:
