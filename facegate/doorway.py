@@ -131,10 +131,11 @@ class Doorway:
         self._faults: list[str] = []
         self._guard = threading.Lock()
         # Networks and index are loaded before the door is touched and the camera is opened.
+        # A recording that is read fast has a time of its own; no other clock tells its durations.
+        now_s = steady_seconds if self.camera.is_live else None
         self.gate = build_gate(
-            facegate, self._desk, door, self.camera.address, self._unlock, self._told,
-            steady_seconds,
-        )  # fmt: skip
+            facegate, self._desk, door, self.camera.address, self._unlock, self._told, now_s
+        )
         self._controller = DoorController(
             facegate.door_output(self.door.output, self.door.name),
             pulse_s=self.door.unlock_s,

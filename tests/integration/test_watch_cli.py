@@ -63,6 +63,8 @@ def test_a_day_at_a_door(
     monkeypatch.setenv("FACEGATE_KEEP_PICTURES", "true")
     events = watch(films["collins"])
     assert decisions(events) == [("granted", "Eileen Collins")]
+    (granted,) = (one for one in events if one["kind"] == "decision")
+    assert 0.1 < granted["elapsed_s"] < 1.5, "seconds of the recording"
     assert [one["state"] for one in events if one["kind"] == "state"][:3] == [
         "looking", "checking", "welcome"
     ]  # fmt: skip
