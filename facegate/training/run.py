@@ -67,10 +67,16 @@ class TrainingRun:
         recipe: what to do.
         folder: where the checkpoint is written and looked for.
         device: torch device.
+        share: of the learning rate, for a parameter by name; 1 for all without.
     """
 
     def __init__(
-        self, network: nn.Module, recipe: RunRecipe, folder: Path, device: str = "cpu"
+        self,
+        network: nn.Module,
+        recipe: RunRecipe,
+        folder: Path,
+        device: str = "cpu",
+        share: Callable[[str], float] | None = None,
     ) -> None:
         self.recipe, self.device, self.seen = recipe, device, 0
         self.file = folder / "last.pt"
@@ -78,12 +84,12 @@ class TrainingRun:
         self.network = network.to(device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).eval()
-        free = [p for p in self.network.parameters() if p.requires_grad]
-        groups: list[dict[str, Any]] = [{"params": free, "scale": 1.0}]
-        if recipe.relative_rate:
+        free = [(name, p) for name, p in self.network.named_parameters() if p.requires_grad]
+        groups: list[dict[str, Any]] = [{"params": [p for _, p in free], "scale": 1.0}]
+        if recipe.relative_rate or share is not None:
             groups = [
-                {"params": [p], "scale": max(float(p.detach().abs().mean()), SMALLEST_SCALE)}
-                for p in free
+                {"params": [p], "scale": self._scale(p) * (share(name) if share else 1.0)}
+                for name, p in free
             ]
         self.optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
         if self.file.is_file():
@@ -91,6 +97,11 @@ class TrainingRun:
             for part in ("network", "average", "optimizer"):
                 getattr(self, part).load_state_dict(state[part])
             self.seen = int(state["seen"])
+
+    def _scale(self, parameter: nn.Parameter) -> float:
+        if not self.recipe.relative_rate:
+            return 1.0
+        return max(float(parameter.detach().abs().mean()), SMALLEST_SCALE)
 
     def save(self) -> None:
         """Write a checkpoint, whole or not at all."""

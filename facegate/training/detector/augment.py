@@ -15,6 +15,9 @@ from facegate.training.detector.data import PreparedSamples, Sample
 MIRRORED_LANDMARKS = [1, 0, 2, 4, 3]
 """Where each landmark goes when left and right change places."""
 
+SCENE_LONGEST_PX = 640
+"""Side to which the gate scales a frame before it looks for faces."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Canvas:
@@ -36,7 +39,6 @@ class CanvasMaker:
 
     Args:
         samples: the pictures.
-        side_px: side of a canvas.
         scene_share: fraction of canvases cut from a scene with faces.
         background_share: fraction cut from scenes without any; the rest hold pasted portraits.
         rotation_deg: largest turn.
@@ -45,19 +47,19 @@ class CanvasMaker:
     def __init__(
         self,
         samples: PreparedSamples,
-        side_px: int,
         scene_share: float = 0.5,
         background_share: float = 0.0,
         rotation_deg: float = 25.0,
     ) -> None:
         self._samples = samples
-        self._side = side_px
+        self._side = 0
         self._scene_share = scene_share
         self._background_share = background_share if len(samples.backgrounds) else 0.0
         self._rotation = rotation_deg
 
-    def make(self, random: np.random.Generator) -> Canvas:
-        """Make one canvas."""
+    def make(self, random: np.random.Generator, side_px: int) -> Canvas:
+        """Make one canvas of this side."""
+        self._side = side_px
         kind = random.random()
         if kind < self._scene_share:
             canvas = self._from_scene(random, self._samples.scenes)
@@ -68,17 +70,20 @@ class CanvasMaker:
         return Canvas(spoiled(canvas.frame_bgr, random), canvas.bboxes_xyxy, canvas.landmarks_xy)
 
     def _from_scene(self, random: np.random.Generator, scenes: npt.NDArray[np.int64]) -> Canvas:
+        """A window of a scene, at about the scale at which scenes are looked at."""
         sample = self._samples[int(random.choice(scenes))]
         height, width = sample.frame_bgr.shape[:2]
-        scale = float(np.exp(random.uniform(np.log(0.35), np.log(1.7))))
+        looked_at = SCENE_LONGEST_PX / max(height, width)
+        scale = looked_at * float(np.exp(np.clip(random.normal(0.0, 0.45), -1.2, 1.2)))
         focus = np.array([random.uniform(0, width), random.uniform(0, height)])
-        if len(sample.bboxes_xyxy) and random.random() < 0.7:
+        if len(sample.bboxes_xyxy) and random.random() < 0.6:
             box = sample.bboxes_xyxy[random.integers(len(sample.bboxes_xyxy))]
             focus = (box[:2] + box[2:]) / 2
-            face_px = float(max(box[2:] - box[:2]))
-            # Bring the chosen face to a size that the grids are meant for.
-            wanted = float(np.exp(random.uniform(np.log(12), np.log(180))))
-            scale = float(np.clip(wanted / max(face_px, 4.0), 0.25, 2.0))
+            if random.random() < 0.5:
+                # Bring the chosen face to a size of which scenes have too few.
+                face_px = float(max(box[2:] - box[:2]))
+                wanted = float(np.exp(random.uniform(np.log(10), np.log(0.7 * self._side))))
+                scale = float(np.clip(wanted / max(face_px, 4.0), 0.25, 2.0))
         return self._warp(sample, focus, scale, random)
 
     def _from_portraits(self, random: np.random.Generator) -> Canvas:

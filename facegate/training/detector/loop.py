@@ -3,97 +3,153 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from facegate.models.yolo import YoloFace, cell_grid, decode
 from facegate.training.detector.augment import Canvas, CanvasMaker
 from facegate.training.detector.data import PreparedSamples
-from facegate.training.detector.losses import giou_loss, landmark_loss, objectness_loss
+from facegate.training.detector.losses import eiou_loss, landmark_loss, objectness_loss
+from facegate.training.detector.start import start_from_yunet
 from facegate.training.detector.targets import assign
+from facegate.training.detector.teacher import CellTeacher
 from facegate.training.run import RunRecipe, TrainingRun
 
 
 class DetectorRecipe(RunRecipe):
     """All that decides a run; an image is a canvas."""
 
-    side_px: int = Field(ge=64, multiple_of=32)
+    sides_px: tuple[int, ...] = Field(min_length=1, description="Of canvases; a batch has one.")
     scene_share: float = Field(ge=0, le=1)
     background_share: float = Field(ge=0, le=1, description="Canvases without any face.")
-    backgrounds_from: int = Field(ge=0, description="Images after which backgrounds join in.")
     weight_objectness: float = Field(ge=0)
+    weight_fit: float = Field(ge=0)
     weight_box: float = Field(ge=0)
     weight_landmarks: float = Field(ge=0)
+    weight_teacher: float = Field(0, ge=0, description="Of the teacher's p_c and fit, at first.")
+    teacher_images: int = Field(0, ge=0, description="Images until the teacher is silent.")
+    started_rate: float = Field(1.0, gt=0, description="Share of the rate for copied layers.")
+
+    def teacher_weight_at(self, seen: int) -> float:
+        """Falls straight to nothing."""
+        return self.weight_teacher * max(0.0, 1 - seen / max(1, self.teacher_images))
 
 
-def open_run(recipe: DetectorRecipe, folder: Path, device: str = "cpu") -> TrainingRun:
-    """Begin a run, or take up the one in the folder."""
+@dataclass(frozen=True)
+class DetectorBatch:
+    """Canvases of one side, and what the teacher says of their cells.
+
+    Attributes:
+        canvases: pictures and labels.
+        teacher: (n, cells, 2) logits of p_c and fit, or None.
+        teacher_weight: of the loss that compares with them.
+    """
+
+    canvases: list[Canvas]
+    teacher: Tensor | None
+    teacher_weight: float
+
+
+def open_run(
+    recipe: DetectorRecipe, folder: Path, device: str = "cpu", start: Path | None = None
+) -> TrainingRun:
+    """Begin a run, from YuNet's weights if they are given, or take up the one in the folder."""
     torch.manual_seed(recipe.seed)
-    return TrainingRun(YoloFace(), recipe, folder, device)
+    network = YoloFace()
+    if start is not None:
+        start_from_yunet(network, start)
+
+    def share(name: str) -> float:
+        new = name.startswith("fine.") or (name.startswith("stages.") and int(name.split(".")[2]) > 1)
+        return 1.0 if new or start is None else recipe.started_rate
+
+    return TrainingRun(network, recipe, folder, device, share)
 
 
 def train(
-    run: TrainingRun, recipe: DetectorRecipe, samples: PreparedSamples
+    run: TrainingRun,
+    recipe: DetectorRecipe,
+    samples: PreparedSamples,
+    teacher: CellTeacher | None = None,
 ) -> Iterator[dict[str, float]]:
     """Go to the end of the recipe; yields reports, see TrainingRun.learn."""
-    makers = [
-        CanvasMaker(samples, recipe.side_px, recipe.scene_share, share)
-        for share in (0.0, recipe.background_share)
-    ]
-    centers, strides = (part.to(run.device) for part in cell_grid(*[recipe.side_px] * 2))
+    maker = CanvasMaker(samples, recipe.scene_share, recipe.background_share)
+    grids = {
+        side: tuple(part.to(run.device) for part in cell_grid(side, side))
+        for side in recipe.sides_px
+    }
 
-    def make(random: np.random.Generator, seen: int) -> list[Canvas]:
-        maker = makers[seen >= recipe.backgrounds_from]
-        return [maker.make(random) for _ in range(recipe.batch)]
+    def make(random: np.random.Generator, seen: int) -> DetectorBatch:
+        side = int(random.choice(recipe.sides_px))
+        canvases = [maker.make(random, side) for _ in range(recipe.batch)]
+        weight = recipe.teacher_weight_at(seen) if teacher is not None else 0.0
+        told = None
+        if teacher is not None and weight > 0:
+            told = torch.from_numpy(teacher(np.stack([canvas.frame_bgr for canvas in canvases])))
+        return DetectorBatch(canvases, told, weight)
 
-    return run.learn(make, lambda batch: batch_losses(run.network, batch, centers, strides, recipe))
+    def losses(batch: DetectorBatch) -> dict[str, Tensor]:
+        centers, strides = grids[batch.canvases[0].frame_bgr.shape[0]]
+        return batch_losses(run.network, batch, centers, strides, recipe)
+
+    return run.learn(make, losses)
 
 
 def batch_losses(
     network: nn.Module,
-    batch: list[Canvas],
+    batch: DetectorBatch,
     centers_xy: Tensor,
     strides: Tensor,
     recipe: DetectorRecipe,
 ) -> dict[str, Tensor]:
     """The losses of a batch, each a scalar; `total` is their weighted sum."""
     device = strides.device
-    frames = torch.from_numpy(np.stack([canvas.frame_bgr for canvas in batch])).to(device)
+    frames = torch.from_numpy(np.stack([c.frame_bgr for c in batch.canvases])).to(device)
     raw = network(frames.permute(0, 3, 1, 2).float())
     logits, boxes, landmarks = decode(raw, centers_xy, strides)
-    wanted = torch.zeros_like(logits)
-    counted = torch.zeros_like(logits, dtype=torch.bool)
-    pairs: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
-    for number, canvas in enumerate(batch):
-        true_boxes = torch.from_numpy(canvas.bboxes_xyxy).to(device)
-        true_landmarks = torch.from_numpy(canvas.landmarks_xy).to(device)
-        targets = assign(true_boxes, centers_xy, strides)
+    wanted = torch.zeros(logits.shape[:2], device=device)
+    counted = torch.zeros_like(wanted, dtype=torch.bool)
+    pairs: list[tuple[Tensor, ...]] = []
+    for number, canvas in enumerate(batch.canvases):
+        truth = torch.from_numpy(canvas.bboxes_xyxy).to(device)
+        points = torch.from_numpy(canvas.landmarks_xy).to(device)
+        targets = assign(truth, logits[number], boxes[number], centers_xy, strides)
         counted[number] = targets.counted
         positive = targets.face >= 0
         wanted[number] = positive.float()
         faces = targets.face[positive]
         pairs.append(
             (
-                boxes[number][positive],
-                true_boxes[faces],
-                landmarks[number][positive],
-                true_landmarks[faces],
+                logits[number, positive, 1],
+                targets.overlap[positive],
+                boxes[number, positive],
+                truth[faces],
+                landmarks[number, positive],
+                points[faces],
             )
         )
-    found_boxes, true_boxes, found_landmarks, true_landmarks = (
+    fits, overlaps, found, true, found_points, true_points = (
         torch.cat(part) for part in zip(*pairs, strict=True)
     )
-    count = max(1, len(found_boxes))
-    objectness = objectness_loss(logits, wanted, counted) / count
-    box = giou_loss(found_boxes, true_boxes).sum() / count
-    points = landmark_loss(found_landmarks, true_landmarks, true_boxes).sum() / count
-    total = (
-        recipe.weight_objectness * objectness
-        + recipe.weight_box * box
-        + recipe.weight_landmarks * points
-    )
-    return {"total": total, "objectness": objectness, "box": box, "landmarks": points}
+    count = max(1, len(found))
+    parts = {
+        "objectness": objectness_loss(logits[..., 0], wanted, counted) / count,
+        "fit": F.binary_cross_entropy_with_logits(fits, overlaps, reduction="sum") / count,
+        "box": eiou_loss(found, true).sum() / count,
+        "landmarks": landmark_loss(found_points, true_points, true).sum() / count,
+    }
+    total = torch.stack([getattr(recipe, f"weight_{k}") * v for k, v in parts.items()]).sum()
+    if batch.teacher is not None:
+        told = batch.teacher.to(device).sigmoid()
+        parts["teacher"] = (
+            F.binary_cross_entropy_with_logits(logits, told, reduction="none")
+            - F.binary_cross_entropy(told, told, reduction="none")
+        ).sum() / count
+        total = total + batch.teacher_weight * parts["teacher"]
+    return {"total": total, **parts}

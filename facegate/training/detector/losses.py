@@ -7,28 +7,35 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def giou_loss(predicted: Tensor, wanted: Tensor) -> Tensor:
-    """One minus the generalized intersection over union, for pairs of boxes.
+def box_iou(a: Tensor, b: Tensor) -> Tensor:
+    """Intersection over union of boxes that broadcast: (..., 4) and (..., 4) to (...,)."""
+    top_left = torch.maximum(a[..., :2], b[..., :2])
+    bottom_right = torch.minimum(a[..., 2:], b[..., 2:])
+    intersection = (bottom_right - top_left).clamp(min=0).prod(dim=-1)
+    return intersection / (_areas(a) + _areas(b) - intersection).clamp(min=1e-9)
+
+
+def eiou_loss(predicted: Tensor, wanted: Tensor) -> Tensor:
+    """One minus the overlap, plus what center, width and height are off.
 
     Args:
         predicted, wanted: (n, 4) x1, y1, x2, y2 with x2 > x1 and y2 > y1.
 
     Returns:
-        (n,) in [0, 2]; 0 for equal boxes.
+        (n,) at least 0; 0 for equal boxes.
 
     Source:
-        Rezatofighi et al., Generalized Intersection over Union, CVPR 2019.
+        Zhang et al., Focal and Efficient IOU Loss, 2022, the part without the focal weight: each
+        distance is squared and divided by the square of the same side of the hull.
     """
-    top_left = torch.maximum(predicted[:, :2], wanted[:, :2])
-    bottom_right = torch.minimum(predicted[:, 2:], wanted[:, 2:])
-    intersection = (bottom_right - top_left).clamp(min=0).prod(dim=1)
-    union = _areas(predicted) + _areas(wanted) - intersection
-    hull = (
-        torch.maximum(predicted[:, 2:], wanted[:, 2:])
-        - torch.minimum(predicted[:, :2], wanted[:, :2])
-    ).prod(dim=1)
-    iou = intersection / union.clamp(min=1e-9)
-    return 1 - iou + (hull - union) / hull.clamp(min=1e-9)
+    hull = torch.maximum(predicted[:, 2:], wanted[:, 2:]) - torch.minimum(
+        predicted[:, :2], wanted[:, :2]
+    )
+    squares = hull.square().clamp(min=1e-9)
+    sides = (predicted[:, 2:] - predicted[:, :2]) - (wanted[:, 2:] - wanted[:, :2])
+    centers = (predicted[:, :2] + predicted[:, 2:] - wanted[:, :2] - wanted[:, 2:]) / 2
+    center = centers.square().sum(dim=1) / squares.sum(dim=1)
+    return 1 - box_iou(predicted, wanted) + center + (sides.square() / squares).sum(dim=1)
 
 
 def landmark_loss(predicted: Tensor, wanted: Tensor, boxes: Tensor) -> Tensor:
@@ -54,25 +61,22 @@ def landmark_loss(predicted: Tensor, wanted: Tensor, boxes: Tensor) -> Tensor:
 
 
 def objectness_loss(logits: Tensor, wanted: Tensor, counted: Tensor) -> Tensor:
-    """Logistic loss of p_c over the cells that count, weighted towards the undecided ones.
+    """Logistic loss of p_c over the cells that count.
 
     Args:
         logits: (n, cells).
-        wanted: (n, cells) 0 or 1.
+        wanted: (n, cells) in [0, 1].
         counted: (n, cells) bool.
 
     Returns:
         The sum over cells.
 
     Source:
-        Logistic loss as in YOLOv3 (Redmon and Farhadi, 2018), with the focal weight
-        (1 - p_t)^gamma, gamma 1.5, of Lin et al., 2017: nearly all cells are empty and easy.
+        Redmon and Farhadi, YOLOv3, 2018.
     """
     plain = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
-    p = torch.sigmoid(logits)
-    p_t = torch.where(wanted > 0.5, p, 1 - p)
-    return (plain * (1 - p_t).pow(1.5) * counted).sum()
+    return (plain * counted).sum()
 
 
 def _areas(boxes: Tensor) -> Tensor:
-    return (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(dim=1)
+    return (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(dim=-1)

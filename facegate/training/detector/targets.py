@@ -6,19 +6,24 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from facegate.models.yolo import STRIDES
+from facegate.training.detector.losses import box_iou
 
-SIZE_RANGES_PX = ((0.0, 64.0), (48.0, 170.0), (130.0, 1e9))
-"""Longer sides of the faces that each grid answers for; neighbors share what lies between. A face
-spans 4 to 10 cells of its grid: on coarser ones landmarks come out less exact."""
+CENTER_RADIUS = 2.5
+"""Cells at most this many strides (along either axis) from a face's center may answer for it."""
 
-CENTER_RADIUS = 1.0
-"""Cells whose center is at most this many strides (along either axis) from the face's center
-answer for it, beside the one that holds it: more teachers for each face (as FCOS does)."""
+BEST_OVERLAPS = 10
+"""A face gets as many cells as the overlaps of its best ten predictions add up to."""
 
-IGNORED_BELOW_PX = 9.0
+WEIGHT_IOU = 3.0
+"""Of the overlap's logarithm, beside the logistic loss, in what a cell costs a face."""
+
+IGNORED_BELOW_PX = 6.0
 """Smaller faces are neither taught nor punished: they cannot be told from texture."""
+
+OUTSIDE = 1e5
+"""Cost of a cell that does not lie both inside the box and near its center."""
 
 
 @dataclass(frozen=True)
@@ -27,54 +32,65 @@ class Targets:
 
     Attributes:
         face: (cells,) number of the face each cell answers for, -1 for none.
+        overlap: (cells,) of the predicted box with that face, in [0, 1]; 0 for none.
         counted: (cells,) bool; false where p_c is neither taught nor punished.
     """
 
     face: Tensor
+    overlap: Tensor
     counted: Tensor
 
 
-def assign(boxes: Tensor, centers_xy: Tensor, strides: Tensor) -> Targets:
-    """Assign faces to cells.
-
-    The cell of the fitting grid that holds the face's center always answers for it (of two faces
-    in one cell, the one whose center is nearer to the cell's); the cells around help.
+@torch.no_grad()
+def assign(
+    truth: Tensor, logits: Tensor, boxes: Tensor, centers_xy: Tensor, strides: Tensor
+) -> Targets:
+    """Assign faces to the cells that predict them best now.
 
     Args:
-        boxes: (n, 4) pixels.
+        truth: (n, 4) boxes in pixels.
+        logits: (cells, 2) p_c and fit.
+        boxes: (cells, 4) as predicted.
         centers_xy, strides: from `facegate.models.yolo.cell_grid`.
+
+    Source:
+        SimOTA of YOLOX (Ge et al., 2021): an approximate optimal transport of faces to cells; a
+        cell that two faces want goes to the one that it costs less.
     """
     cells = len(strides)
     face = torch.full((cells,), -1, dtype=torch.long, device=strides.device)
+    overlap = torch.zeros(cells, device=strides.device)
     counted = torch.ones(cells, dtype=torch.bool, device=strides.device)
-    if not len(boxes):
-        return Targets(face, counted)
-    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
-    sides = (boxes[:, 2:] - boxes[:, :2]).amax(dim=1)
-    low, high = _ranges(strides)
-    fits = (sides[None, :] >= low[:, None]) & (sides[None, :] < high[:, None])
-    away = ((centers_xy[:, None] - middles[None]).abs() / strides[:, None, None]).amax(dim=2)
-    # Half a stride away along both axes is the cell that holds the center.
-    near = fits & (away <= CENTER_RADIUS)
-    taught = sides >= IGNORED_BELOW_PX
-    inside = (centers_xy[:, None] >= boxes[None, :, :2]).all(dim=2) & (
-        centers_xy[:, None] < boxes[None, :, 2:]
-    ).all(dim=2)
-    # Cells near the middle of a face, on a grid that does not answer for it, see the face too:
-    # what they say does no harm, and punishing them would teach contradictions.
-    counted &= ~((away <= CENTER_RADIUS) & inside).any(dim=1)
-    counted &= ~((away <= 1.5) & ~taught[None, :]).any(dim=1)
-    cost = torch.where(near & taught[None, :], away + sides[None, :] * 1e-4, torch.inf)
-    cost = torch.where(near & taught[None, :] & (away <= 0.5), cost - 10.0, cost)
-    best = cost.min(dim=1)
-    responsible = torch.isfinite(best.values)
-    face[responsible] = best.indices[responsible]
-    counted |= responsible
-    return Targets(face, counted)
-
-
-def _ranges(strides: Tensor) -> tuple[Tensor, Tensor]:
-    low, high = torch.empty_like(strides), torch.empty_like(strides)
-    for stride, (least, most) in zip(STRIDES, SIZE_RANGES_PX, strict=True):
-        low[strides == stride], high[strides == stride] = least, most
-    return low, high
+    sides = (truth[:, 2:] - truth[:, :2]).amax(dim=1)
+    small, taught = truth[sides < IGNORED_BELOW_PX], torch.nonzero(sides >= IGNORED_BELOW_PX)[:, 0]
+    if len(small):
+        away = (centers_xy[:, None] - (small[:, :2] + small[:, 2:])[None] / 2).abs().amax(dim=2)
+        counted &= ~(away <= strides[:, None] * 1.5).any(dim=1)
+    if not len(taught):
+        return Targets(face, overlap, counted)
+    wanted = truth[taught]
+    middles = (wanted[:, :2] + wanted[:, 2:]) / 2
+    away = (centers_xy[:, None] - middles[None]).abs().amax(dim=2)
+    near = away < CENTER_RADIUS * strides[:, None]
+    inside = ((centers_xy[:, None] > wanted[None, :, :2]).all(dim=2)) & (
+        (centers_xy[:, None] < wanted[None, :, 2:]).all(dim=2)
+    )
+    candidates = torch.nonzero((near | inside).any(dim=1))[:, 0]
+    near, inside = near[candidates], inside[candidates]
+    overlaps = box_iou(boxes[candidates][:, None], wanted[None])
+    p = (logits[candidates].sigmoid().prod(dim=1)).sqrt().clamp(1e-6, 1 - 1e-6)
+    cost = (
+        F.binary_cross_entropy(p, torch.ones_like(p), reduction="none")[:, None]
+        - WEIGHT_IOU * torch.log(overlaps + 1e-8)
+        + OUTSIDE * ~(near & inside)
+    )
+    chosen = torch.zeros_like(cost, dtype=torch.bool)
+    most = overlaps.topk(min(BEST_OVERLAPS, len(candidates)), dim=0).values.sum(dim=0)
+    for number, count in enumerate(most.int().clamp(min=1).tolist()):
+        chosen[cost[:, number].topk(min(count, len(candidates)), largest=False).indices, number] = True
+    cheapest = torch.where(chosen, cost, torch.inf).min(dim=1)
+    used = torch.isfinite(cheapest.values)
+    face[candidates[used]] = taught[cheapest.indices[used]]
+    overlap[candidates[used]] = overlaps[used, cheapest.indices[used]]
+    counted |= face >= 0
+    return Targets(face, overlap, counted)

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from facegate.domain.arrays import FloatArray, ImageArray
+from facegate.models.runtime import open_session
 
 
 class YuNetTeacher:
@@ -32,3 +33,25 @@ class YuNetTeacher:
         rows = np.zeros((0, 15), np.float32) if found is None else np.asarray(found, np.float32)
         boxes = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1)
         return boxes, rows[:, 4:14].reshape(-1, 5, 2)
+
+
+class CellTeacher:
+    """What YuNet says of each cell of its grids, which are ours.
+
+    Args:
+        weights: its ONNX file, with dynamic input size.
+    """
+
+    def __init__(self, weights: Path) -> None:
+        self._session = open_session(weights.read_bytes(), threads=1)
+        self._names = [f"{kind}_{stride}" for kind in ("obj", "cls") for stride in (8, 16, 32)]
+
+    def __call__(self, frames_bgr: ImageArray) -> FloatArray:
+        """(n, h, w, 3) to (n, cells, 2) logits of p_c and fit."""
+        pixels = np.ascontiguousarray(frames_bgr.transpose(0, 3, 1, 2), np.float32)
+        found = self._session.run(self._names, {"input": pixels})
+        p = np.stack(
+            [np.concatenate([x.reshape(len(x), -1) for x in part], 1) for part in (found[:3], found[3:])],
+            axis=2,
+        ).clip(1e-6, 1 - 1e-6)
+        return np.asarray(np.log(p / (1 - p)), np.float32)
