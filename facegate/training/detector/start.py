@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -55,7 +56,7 @@ def start_from_yunet(network: YoloFace, weights: Path, images_bgr: Tensor) -> No
 
 def _copy_head(network: YoloFace, state: Mapping[str, Tensor]) -> None:
     first = "backbone.model0"
-    network.stem[0].weight.copy_(state[f"{first}.conv1.weight"])
+    cast(nn.Conv2d, network.stem[0]).weight.copy_(state[f"{first}.conv1.weight"])
     _copy_norm(network.stem[1], state, f"{first}.bn1", state[f"{first}.conv1.bias"])
     _copy_unit(network.widest, state, f"{first}.conv2")
 
@@ -65,19 +66,19 @@ def _copy_fine(network: YoloFace, state: Mapping[str, Tensor], images_bgr: Tenso
     network.eval()
     ours = F.max_pool2d(network.widest(F.relu(network.stem(images_bgr))), POOLED)
     theirs = ours
-    weight = bias = None
+    weight: Tensor | None = None
+    bias: Any = None
     for place, name in enumerate(FINE):
-        unit = network.fine[place]
-        assert isinstance(unit, Unit)
+        unit = cast(Unit, network.fine[place])
         full = _whole_unit(state, f"backbone.{name}")
-        if weight is None or bias is None:
+        if weight is None:
             weight, bias = full.pointwise.weight[:, :, 0, 0], full.pointwise.bias
         wanted = unit.pointwise.out_channels
         theirs = full(theirs)
         # All channels as the channels kept before give them; then choose among these.
         full.pointwise = nn.Conv2d(weight.shape[1], weight.shape[0], 1)
         full.pointwise.weight.copy_(weight[:, :, None, None])
-        full.pointwise.bias.copy_(bias)  # type: ignore[union-attr]
+        cast(Tensor, full.pointwise.bias).copy_(bias)
         whole = full(ours)
         kept = torch.arange(whole.shape[1])
         if place + 1 < len(FINE):
@@ -168,16 +169,15 @@ def _keep(unit: Unit, full: Unit, kept: Tensor) -> None:
 
 
 def _copy_unit(unit: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
-    assert isinstance(unit, Unit)
+    unit = cast(Unit, unit)
     unit.pointwise.weight.copy_(state[f"{name}.conv1.weight"])
     unit.pointwise.bias.copy_(state[f"{name}.conv1.bias"])  # type: ignore[union-attr]
     unit.depthwise[0].weight.copy_(state[f"{name}.conv2.weight"])  # type: ignore[operator]
     _copy_norm(unit.depthwise[1], state, f"{name}.bn", state[f"{name}.conv2.bias"])
 
 
-def _copy_norm(norm: nn.Module, state: Mapping[str, Tensor], name: str, bias: Tensor) -> None:
+def _copy_norm(norm: Any, state: Mapping[str, Tensor], name: str, bias: Tensor) -> None:
     """The bias of the convolution before goes into the mean: ours has none."""
-    assert isinstance(norm, nn.BatchNorm2d)
     for part in ("weight", "bias", "running_var"):
         getattr(norm, part).copy_(state[f"{name}.{part}"])
-    norm.running_mean.copy_(state[f"{name}.running_mean"] - bias)  # type: ignore[union-attr]
+    norm.running_mean.copy_(state[f"{name}.running_mean"] - bias)
