@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -216,7 +217,7 @@ class ExportedYolo(nn.Module):
 
     def forward(self, frames_bgr: Tensor) -> Tensor:
         """(n, h, w, 3) uint8 BGR to (n, cells, 16) float32."""
-        convolution, norm = self.network.stem
+        convolution, norm = cast(tuple[nn.Conv2d, nn.BatchNorm2d], tuple(self.network.stem))
         kernel = convolution.weight.permute(0, 2, 3, 1).reshape(-1, 1, 3, 9)
         count, height, width = frames_bgr.shape[:3]
         rows = frames_bgr.reshape(count, 1, height, width * 3).float()
