@@ -19,6 +19,8 @@ _MOST_LISTED = 20
 
 def print_scenes(run: _Scenes) -> None:
     """Show what the scenes gave."""
+    from facegate.evaluation.words import counted
+
     out = console()
     measured = run.measured
     out.print(f"[bold]{len(measured.paths):,} scenes[/bold] of {plain(run.scenes)}")
@@ -28,26 +30,20 @@ def print_scenes(run: _Scenes) -> None:
     rows = table("", *columns, right=columns)
     for place, height in enumerate(run.reports[run.subjects[0].name].heights):
         per = [run.reports[one.name].heights[place] for one in run.subjects]
-        rows.add_row(
-            f"[bold]{height.min_height_px:g} px or more, {height.faces:,} faces[/bold]",
-            *[""] * len(per),
-        )
+        faces = counted(height.faces, "face", "faces")
+        rows.add_row(f"[bold]{height.min_height_px:g} px: {faces}[/bold]", *[""] * len(per))
         rows.add_row("  average precision", *map(_precision, per))
+        rows.add_row("    95 %", *map(_precision_span, per))
         for allowed in height.recall_at_false_alarms or {}:
             cells = [_recall_at(figures, allowed) for figures in per]
-            rows.add_row(f"  recall at {allowed:g} false alarms a picture", *cells)
-        rows.add_row(
-            "  found at its threshold",
-            *(f"{percent(one.recall.value)} ({one.recall.errors:,})" for one in per),
-        )
-        rows.add_row("  95 %", *(interval_cell((one.recall.low, one.recall.high)) for one in per))
-        rows.add_row(
-            "  false alarms there (a picture)",
-            *(f"{one.false_alarms:,} ({one.false_alarms / max(1, one.scenes):.3f})" for one in per),
-        )
+            rows.add_row(f"  recall at {allowed:g} FA", *cells)
+        rows.add_row("  recall at threshold", *(percent(one.recall.value) for one in per))
+        rows.add_row("    95 %", *(interval_cell((one.recall.low, one.recall.high)) for one in per))
+        rows.add_row("  FA there", *(f"{one.false_alarms / max(1, one.scenes):.3f}" for one in per))
         rows.add_section()
     rows.add_row("threshold", *(f"{one.threshold:.3f}" for one in run.subjects))
     out.print(rows)
+    out.print("[dim]FA: false alarms a picture. Lower faces are ignored.[/dim]")
     if run.compared:
         first, second = map(plain, run.compared)
         for one in run.differences:
@@ -62,17 +58,19 @@ def print_scenes(run: _Scenes) -> None:
     print_landmarks(run.landmarks, [])
     _print_times(run)
     if run.missing:
-        out.print(f"[dim]{run.missing:,} labeled scenes have no picture in the folder.[/dim]")
+        missing = counted(run.missing, "labeled scene has", "labeled scenes have")
+        out.print(f"[dim]{missing} no picture in the folder.[/dim]")
     _print_problems([*measured.unreadable, *run.problems])
 
 
 def _precision(figures: HeightFigures) -> str:
-    if figures.average_precision is None:
-        return "-"
-    if figures.interval is None:
-        return f"{figures.average_precision:.4f}"
-    low, high = figures.interval
-    return f"{figures.average_precision:.4f} ({low:.3f} to {high:.3f})"
+    value = figures.average_precision
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _precision_span(figures: HeightFigures) -> str:
+    span = figures.interval
+    return "-" if span is None else f"{span[0]:.3f} to {span[1]:.3f}"
 
 
 def _recall_at(figures: HeightFigures, allowed: float) -> str:

@@ -285,7 +285,7 @@ class Sight:
 
 
 def tallest_missed(results: Sequence[SceneResult], threshold: float, count: int) -> list[Sight]:
-    """The tallest wanted faces that were missed at a threshold, one a row."""
+    """The tallest faces missed at a threshold, one of each scene: its picture shows the others."""
     missed = [
         Sight(number, box, None)
         for number, result in enumerate(results)
@@ -297,13 +297,14 @@ def tallest_missed(results: Sequence[SceneResult], threshold: float, count: int)
         )
         if wanted and found_by < 0
     ]
-    return sorted(missed, key=lambda one: -float(one.bbox_xyxy[3] - one.bbox_xyxy[1]))[:count]
+    missed.sort(key=lambda one: -float(one.bbox_xyxy[3] - one.bbox_xyxy[1]))
+    return _one_of_each_scene(missed)[:count]
 
 
 def surest_false(
     results: Sequence[SceneResult], threshold: float, min_height_px: float, count: int
 ) -> list[Sight]:
-    """The false alarms of the highest scores from a threshold on, the surest first."""
+    """The surest false alarms from a threshold on, one of each scene."""
     alarms = []
     for number, result in enumerate(results):
         fates = match_scene(result, min_height_px, IOU_THRESHOLD).fates
@@ -312,4 +313,11 @@ def surest_false(
             Sight(number, box, float(score))
             for box, score in zip(result.bboxes_xyxy[wrong], result.scores[wrong], strict=True)
         ]
-    return sorted(alarms, key=lambda one: -(one.score or 0.0))[:count]
+    return _one_of_each_scene(sorted(alarms, key=lambda one: -(one.score or 0.0)))[:count]
+
+
+def _one_of_each_scene(sights: Sequence[Sight]) -> list[Sight]:
+    first: dict[int, Sight] = {}
+    for sight in sights:
+        first.setdefault(sight.scene, sight)
+    return list(first.values())

@@ -144,6 +144,8 @@ def _heights_section(evidence: DetectionEvidence) -> Section:
     rows = []
     for name, report in evidence.reports.items():
         for figures in report.heights:
+            if figures.average_precision is None:
+                continue
             low_high = NONE
             if figures.interval is not None:
                 low_high = f"{figures.interval[0]:.3f} to {figures.interval[1]:.3f}"
@@ -155,7 +157,7 @@ def _heights_section(evidence: DetectionEvidence) -> Section:
                     count(figures.faces),
                     precision_cell(figures.average_precision),
                     low_high,
-                    *([NONE] * 3 if at is None else [share(one) for one in at.values()]),
+                    *(share(one) for one in (at or {}).values()),
                 )
             )
     columns = (
@@ -220,9 +222,9 @@ def _curves_section(evidence: DetectionEvidence) -> Section:
     figures = []
     for place, height in enumerate(next(iter(evidence.reports.values())).heights):
         curves = {name: report.counted[place].curve() for name, report in complete.items()}
-        low = min(
-            (float(curve.recall[0]) for curve in curves.values() if len(curve.recall)), default=0.0
-        )
+        # From just below where the curves come to rest at the left.
+        strictest = [curve.recall_at_false_alarms(0) for curve in curves.values()]
+        low = min(strictest, default=0.0)
         y = linear_axis(max(0.0, math.floor(low * 5) / 5), 1.0, "recall", percent=True)
         ticks = tuple((10.0**n, f"{10.0**n:g}") for n in range(-3, 2))
         x = Axis(1e-3, 10.0, "false alarms per picture", ticks, logarithmic=True)
@@ -238,6 +240,7 @@ def _curves_section(evidence: DetectionEvidence) -> Section:
                 np.append(np.arange(0, len(curve.recall), step), -1) % len(curve.recall)
             )
             xs = curve.false_alarms[picks] / max(1, curve.scenes)
+            picks, xs = picks[xs <= x.high], xs[xs <= x.high]
             chart.line(xs.tolist(), curve.recall[picks].tolist(), kind)
         if kinds:
             chart.legend([(kind, name) for name, kind in kinds.items()], "bottom right")

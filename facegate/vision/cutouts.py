@@ -28,7 +28,7 @@ class Outline(Enum):
     """What a box means, with its color: red, green, blue."""
 
     TRUTH = (34, 197, 94)
-    FOUND = (66, 150, 250)
+    FOUND = (40, 140, 255)
     WRONG = (239, 68, 68)
 
 
@@ -97,7 +97,7 @@ def _outline(draw: ImageDraw.ImageDraw, box: list[float], what: OutlinedBox) -> 
     x1, y1, x2, y2 = box
     if x2 <= 0 or y2 <= 0 or x1 >= SIZE_WH[0] or y1 >= SIZE_WH[1]:
         return
-    line_px = 4 if what.strong else 2
+    line_px = 5 if what.strong else 3
     corners = [(x1, y1), (x2, y1), (x2, y2), (x1, y2)]
     for begin, end in zip(corners, corners[1:] + corners[:1], strict=True):
         for first, last in _strokes(begin, end, dashed=what.outline is Outline.TRUTH):
