@@ -360,7 +360,7 @@ class _Scenes:
             else None,
             "landmarks": [report.as_dict() for report in self.landmarks],
             "stages": {
-                name or "all": {stage: one.as_dict() for stage, one in stages.items()}
+                name or "every picture": {stage: one.as_dict() for stage, one in stages.items()}
                 for name, stages in self.measured.timings().items()
             },
             "threads": self._gate.settings.thread_count,

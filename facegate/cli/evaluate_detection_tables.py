@@ -123,7 +123,7 @@ def _print_times(run: _Scenes) -> None:
     for name, stages in run.measured.timings().items():
         for stage, one in stages.items():
             spread = f"{one.low_ms:.2f} to {one.high_ms:.2f}"
-            rows.add_row(plain(name or "all"), stage, f"{one.median_ms:.2f}", spread)
+            rows.add_row(plain(name or "every picture"), stage, f"{one.median_ms:.2f}", spread)
     console().print(rows)
 
 

@@ -322,7 +322,7 @@ def _landmarks_section(reports: Sequence[LandmarkReport]) -> Section:
 def _times_section(evidence: DetectionEvidence) -> Section:
     rows = tuple(
         (
-            name or "all",
+            name or "every picture",
             stage,
             f"{one.median_ms:.2f}",
             f"{one.low_ms:.2f} to {one.high_ms:.2f}",
