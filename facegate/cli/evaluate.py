@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facegate.cli import evaluate_fairness, evaluate_gate, evaluate_pad
+from facegate.cli import evaluate_detection, evaluate_fairness, evaluate_gate, evaluate_pad
 from facegate.cli.evaluate_tables import (
     CacheOption,
     growth_tables,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from facegate.evaluation.operating_points import NonMatedReport
 
 app = typer.Typer(help="Measure error rates on labeled pictures.", no_args_is_help=True)
+app.command("detection")(evaluate_detection.detection)
 app.command("fairness")(evaluate_fairness.fairness)
 app.command("gate")(evaluate_gate.gate)
 app.command("pad")(evaluate_pad.pad)

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from facegate.domain.arrays import FloatArray
-from facegate.vision.boxes import iou_matrix
+
+IntArray = npt.NDArray[np.int64]
 
 TRUE, FALSE, IGNORED = 1, 0, -1
 """What became of a detection."""
@@ -28,16 +29,78 @@ class SceneResult:
         bboxes_xyxy: (n, 4) float32 detections, in pixels of the picture's file.
         scores: (n,) float32.
         truth_xyxy: (m, 4) float32, boxes drawn by people, in the same pixels.
+        ignored: (m,) bool, drawn boxes that are neither wanted nor held against the detector,
+            whatever their height; None: none are.
     """
 
     bboxes_xyxy: FloatArray
     scores: FloatArray
     truth_xyxy: FloatArray
+    ignored: npt.NDArray[np.bool_] | None = None
+
+    def wanted(self, min_height_px: float) -> npt.NDArray[np.bool_]:
+        """(m,) which drawn faces shall be found."""
+        tall = truth_heights(self) >= min_height_px
+        return tall if self.ignored is None else tall & ~self.ignored
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SceneMatch:
+    """Which detections are which faces.
+
+    Attributes:
+        fates: (n,) TRUE, FALSE or IGNORED of each detection.
+        found_by: (m,) place of the detection that found each face; -1 where none did, and for faces
+            that are not wanted.
+    """
+
+    fates: IntArray
+    found_by: IntArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CountedDetections:
+    """The detections of all scenes that count, from the surest to the least sure.
+
+    Attributes:
+        scores: (n,) falling.
+        true: (n,) bool, whether it is a face.
+        scene: (n,) number of the scene.
+        faces: (scenes,) wanted faces of each scene.
+    """
+
+    scores: FloatArray
+    true: npt.NDArray[np.bool_]
+    scene: IntArray
+    faces: IntArray
+
+    def curve(self, weights: IntArray | None = None) -> DetectionCurve:
+        """All operating points.
+
+        Args:
+            weights: (scenes,) how often each scene counts; None: once.
+        """
+        weights = np.ones(len(self.faces), np.int64) if weights is None else weights
+        counted = np.cumsum(weights[self.scene])
+        true = np.cumsum(weights[self.scene] * self.true)
+        # Equal scores pass a threshold together; the order among them means nothing.
+        last_of_equals = np.append(np.diff(self.scores) != 0, True)[: len(self.scores)]
+        ends = np.flatnonzero(last_of_equals & (counted > 0))
+        counted, true = counted[ends], true[ends]
+        faces = int(weights @ self.faces)
+        return DetectionCurve(
+            scores=self.scores[ends],
+            recall=(true / max(1, faces)).astype(np.float32),
+            precision=(true / counted).astype(np.float32),
+            false_alarms=counted - true,
+            faces=faces,
+            scenes=int(weights.sum()),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectionCurve:
-    """All operating points, from the surest detection to the least sure.
+    """All operating points, from the surest detection to the least sure; equal scores make one.
 
     Attributes:
         scores: (n,) falling; detections that count.
@@ -51,7 +114,7 @@ class DetectionCurve:
     scores: FloatArray
     recall: FloatArray
     precision: FloatArray
-    false_alarms: npt.NDArray[np.int64]
+    false_alarms: IntArray
     faces: int
     scenes: int
 
@@ -85,73 +148,80 @@ def truth_heights(result: SceneResult) -> FloatArray:
     return result.truth_xyxy[:, 3] - result.truth_xyxy[:, 1]
 
 
-def match(
+def match(result: SceneResult, min_height_px: float, iou_threshold: float = 0.5) -> IntArray:
+    """Say of each detection of a scene whether it is a face: the fates of `match_scene`."""
+    return match_scene(result, min_height_px, iou_threshold).fates
+
+
+def match_scene(
     result: SceneResult, min_height_px: float, iou_threshold: float = 0.5
-) -> npt.NDArray[np.int64]:
-    """Say of each detection of a scene whether it is a face.
+) -> SceneMatch:
+    """Say which detections of a scene are faces, and which faces were found.
 
     Each detection, the surest first, belongs to the drawn box that it overlaps most. A second
-    detection of one face is a false alarm. Something lower than `min_height_px` that is no face is
-    ignored, too: a face of that height would have been.
+    detection of one face is a false alarm. What is lower than `min_height_px` and finds no wanted
+    face is ignored, too: a face of that height would have been.
 
     Args:
         result: the scene.
         min_height_px: lower faces are ignored, and so are detections of them.
         iou_threshold: least overlap.
-
-    Returns:
-        (n,) TRUE, FALSE or IGNORED, in the order of the detections.
     """
     tall = result.bboxes_xyxy[:, 3] - result.bboxes_xyxy[:, 1] >= min_height_px
     fates = np.where(tall, FALSE, IGNORED).astype(np.int64)
+    found_by = np.full(len(result.truth_xyxy), -1, np.int64)
     if not len(result.truth_xyxy) or not len(result.scores):
-        return fates
-    overlaps = iou_matrix(result.bboxes_xyxy, result.truth_xyxy)
+        return SceneMatch(fates, found_by)
+    overlaps = _overlaps(result.bboxes_xyxy, result.truth_xyxy)
     nearest, overlap = overlaps.argmax(axis=1), overlaps.max(axis=1)
-    wanted = truth_heights(result) >= min_height_px
-    found = np.zeros(len(result.truth_xyxy), bool)
+    wanted = result.wanted(min_height_px)
     for place in np.argsort(-result.scores, kind="stable"):
         face = nearest[place]
         if overlap[place] < iou_threshold:
             continue
         if not wanted[face]:
             fates[place] = IGNORED
-        elif not found[face]:
-            found[face], fates[place] = True, TRUE
-    return fates
+        elif found_by[face] < 0:
+            found_by[face], fates[place] = place, TRUE
+    return SceneMatch(fates, found_by)
+
+
+def _overlaps(found_xyxy: FloatArray, truth_xyxy: FloatArray) -> FloatArray:
+    """(n, m) intersection over union; pictures' own parts stay out of reach of evaluation."""
+    found, truth = found_xyxy[:, None], truth_xyxy[None]
+    inner = np.minimum(found[..., 2:], truth[..., 2:]) - np.maximum(found[..., :2], truth[..., :2])
+    both = np.clip(inner, 0, None).prod(axis=2)
+    areas = [np.clip(one[..., 2:] - one[..., :2], 0, None).prod(axis=2) for one in (found, truth)]
+    union = areas[0] + areas[1] - both
+    return np.asarray(np.divide(both, union, out=np.zeros_like(union), where=union > 0), np.float32)
+
+
+def count_detections(
+    results: Iterable[SceneResult], min_height_px: float, iou_threshold: float = 0.5
+) -> CountedDetections:
+    """Match all scenes and put together what counts; arguments as in `match_scene`."""
+    scores: list[FloatArray] = [np.zeros(0, np.float32)]
+    fates: list[IntArray] = [np.zeros(0, np.int64)]
+    scenes: list[IntArray] = [np.zeros(0, np.int64)]
+    faces: list[int] = []
+    for number, result in enumerate(results):
+        scores.append(np.asarray(result.scores, np.float32))
+        fates.append(match(result, min_height_px, iou_threshold))
+        scenes.append(np.full(len(result.scores), number))
+        faces.append(int(np.count_nonzero(result.wanted(min_height_px))))
+    score, fate, scene = np.concatenate(scores), np.concatenate(fates), np.concatenate(scenes)
+    counts = np.flatnonzero(fate != IGNORED)
+    order = counts[np.argsort(-score[counts], kind="stable")]
+    return CountedDetections(
+        score[order], fate[order] == TRUE, scene[order], np.array(faces, np.int64)
+    )
 
 
 def detection_curve(
     results: Iterable[SceneResult], min_height_px: float, iou_threshold: float = 0.5
 ) -> DetectionCurve:
-    """Gather all scenes.
-
-    Args:
-        results: the scenes.
-        min_height_px: as in `match`.
-        iou_threshold: as in `match`.
-    """
-    scores: list[FloatArray] = [np.zeros(0, np.float32)]
-    fates: list[npt.NDArray[np.int64]] = [np.zeros(0, np.int64)]
-    faces = scenes = 0
-    for result in results:
-        scores.append(np.asarray(result.scores, np.float32))
-        fates.append(match(result, min_height_px, iou_threshold))
-        faces += int(np.count_nonzero(truth_heights(result) >= min_height_px))
-        scenes += 1
-    score, fate = np.concatenate(scores), np.concatenate(fates)
-    score, fate = score[fate != IGNORED], fate[fate != IGNORED]
-    order = np.argsort(-score, kind="stable")
-    score, true = score[order], np.cumsum(fate[order] == TRUE)
-    counted = np.arange(1, len(true) + 1)
-    return DetectionCurve(
-        scores=score,
-        recall=(true / max(1, faces)).astype(np.float32),
-        precision=(true / counted).astype(np.float32),
-        false_alarms=counted - true,
-        faces=faces,
-        scenes=scenes,
-    )
+    """All operating points over all scenes; arguments as in `match_scene`."""
+    return count_detections(results, min_height_px, iou_threshold).curve()
 
 
 def normalized_mean_error(

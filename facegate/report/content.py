@@ -117,9 +117,15 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Figures side by side, where the page is wide enough."""
+    """Figures side by side, where the page is wide enough.
+
+    Attributes:
+        figures: in order.
+        small: many that say little each, such as cutouts of pictures: more in a row.
+    """
 
     figures: tuple[Figure, ...]
+    small: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,6 +164,11 @@ def _figure(figure: Figure) -> str:
     return f"<figure><h3>{text(figure.title)}</h3>{body}{caption}</figure>"
 
 
+def _figures(figures: Figures) -> str:
+    style = "figures small" if figures.small else "figures"
+    return f'<div class="{style}">{"".join(map(_figure, figures.figures))}</div>'
+
+
 def _picture(picture: Picture) -> str:
     data = base64.b64encode(picture.data).decode("ascii")
     return f'<img src="data:{picture.media_type};base64,{data}" alt="{text(picture.alt)}">'
@@ -202,6 +207,6 @@ _RENDERERS: tuple[tuple[type, Callable[[Any], str]], ...] = (
     (Points, lambda block: _list(block.items)),
     (Facts, _facts),
     (Table, _table),
-    (Figures, lambda block: f'<div class="figures">{"".join(map(_figure, block.figures))}</div>'),
+    (Figures, _figures),
     (PairGallery, _gallery),
 )

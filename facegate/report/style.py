@@ -71,6 +71,11 @@ margin:1.1rem 0 0}
 figure{margin:0;min-width:0;break-inside:avoid}
 figure h3{margin:0 0 .3rem}
 figcaption{color:var(--soft);font-size:.92rem;margin-top:.35rem}
+.figures.small{gap:1.1rem 1rem;
+grid-template-columns:repeat(auto-fill,minmax(min(100%,17rem),1fr))}
+.figures.small h3{font-size:.95rem;overflow-wrap:anywhere}
+.figures.small img{display:block;width:100%}
+.figures.small figcaption{font-size:.8rem;overflow-wrap:anywhere}
 .figures img{max-width:100%;height:auto;background:#fff;border-radius:.3rem}
 svg{display:block;width:100%;height:auto;font-size:13.5px;fill:var(--ink)}
 svg .grid{stroke:var(--grid);fill:none}svg .axis{stroke:var(--soft);fill:none}

@@ -1,0 +1,50 @@
+"""What a detector says of one picture, as arrays: candidates come by the hundred."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from facegate.domain.arrays import FloatArray, locked
+from facegate.domain.faces import DetectedFace
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """Faces and mere candidates of one picture.
+
+    Attributes:
+        bboxes_xyxy: (n, 4) float32, pixels of the picture.
+        landmarks_xy: (n, 5, 2) float32, the same pixels, see LANDMARK_NAMES.
+        scores: (n,) float32 in [0, 1], higher is surer.
+    """
+
+    bboxes_xyxy: FloatArray
+    landmarks_xy: FloatArray
+    scores: FloatArray
+
+    def __post_init__(self) -> None:
+        count = len(self.scores)
+        for name, shape in (
+            ("bboxes_xyxy", (count, 4)),
+            ("landmarks_xy", (count, 5, 2)),
+            ("scores", (count,)),
+        ):
+            object.__setattr__(self, name, locked(getattr(self, name), shape, name))
+
+    @classmethod
+    def of(cls, faces: Iterable[DetectedFace]) -> Detections:
+        """Put faces into arrays, in their order."""
+        faces = list(faces)
+        return cls(
+            np.array([face.bbox_xyxy for face in faces], np.float32).reshape(-1, 4),
+            np.array([face.landmarks_xy for face in faces], np.float32).reshape(-1, 5, 2),
+            np.array([face.score for face in faces], np.float32),
+        )
+
+    def from_score(self, least: float) -> Detections:
+        """Only those with at least this score."""
+        kept = self.scores >= least
+        return Detections(self.bboxes_xyxy[kept], self.landmarks_xy[kept], self.scores[kept])
