@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
+import typer.main
+import typer.testing
 from commands import facegate
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _commands_are_built_once() -> Iterator[None]:
+    """Typer builds all commands for each one that runs; these tests run hundreds."""
+    build_once = lru_cache(typer.main.get_command)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", build_once)
+        patch.setattr(typer.testing, "_get_command", build_once)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ COMMANDS = {
     "groups": ("groups list --json", 0),
     "policy": ("policy check --json", 0),
     "audit": ("audit verify --json", 0),
-    "cameras": ("cameras check rtsp://a:g3heim@127.0.0.1:1/x --seconds 0.1", 12),
+    "cameras": ("cameras check rtsp://a:g3heim@127.0.0.1:1/x --seconds 0.3", 12),
     "outputs": ("outputs list --json", 0),
     "pad": ("pad show --json", 0),
     "tune": ("tune {empty}", 4),
