@@ -14,18 +14,33 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _nobodys_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is made once for many tests sees no settings and data of whoever runs them either."""
+    folder = tmp_path_factory.mktemp("nobody")
+    with pytest.MonkeyPatch.context() as patch:
+        # Its list of fonts takes seconds to make; every process of a test would make it again.
+        patch.setenv("MPLCONFIGDIR", str(folder / "matplotlib"))
+        _live_in(folder, patch)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test may see or touch the settings and data of whoever runs it."""
+    """No test may see or touch the settings and data of whoever runs it, or of another test."""
+    _live_in(tmp_path, monkeypatch)
+
+
+def _live_in(folder: Path, patch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("FACEGATE_") and not name.startswith("FACEGATE_TEST_"):
-            monkeypatch.delenv(name)
-    home = tmp_path / "home"
+            patch.delenv(name)
+    home = folder / "home"
     home.mkdir()
     folders = ("HOME", *(f"XDG_{kind}_HOME" for kind in ("DATA", "CONFIG", "CACHE", "STATE")))
     for name in folders:
-        monkeypatch.setenv(name, str(home))
-    monkeypatch.setenv("FACEGATE_DATA_DIR", str(tmp_path / "data"))
+        patch.setenv(name, str(home))
+    patch.setenv("FACEGATE_DATA_DIR", str(folder / "data"))
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 from commands import facegate
 from PIL import Image
 
+from facegate.services.demo import COLLINS, HOPPER
 from facegate.vision import alter
 from facegate.vision.images import load_image
 
@@ -26,23 +27,21 @@ def save(frame: object, path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def photos(tmp_path: Path, portrait_paths: dict[str, Path]) -> Path:
-    """Altered copies of both portraits, and files of all kinds that are none."""
-    folder = tmp_path / "photos"
-    for who, path in portrait_paths.items():
-        frame = load_image(path).frame_bgr
+@pytest.fixture(scope="module")
+def altered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Altered copies of both portraits."""
+    folder = tmp_path_factory.mktemp("altered") / "photos"
+    for who, portrait in (("collins", COLLINS), ("hopper", HOPPER)):
+        frame = load_image(portrait.path()).frame_bgr
         save(alter.cropped(frame), folder / who / "cropped.png")
         save(alter.darkened(frame, 0.6), folder / who / "mit Leerzeichen é.png")
     return folder
 
 
 @pytest.fixture
-def enrolled(portrait_paths: dict[str, Path]) -> None:
-    """Collins and Hopper are enrolled."""
-    for name, who in (("Eileen Collins", "collins"), ("Grace Hopper", "hopper")):
-        ran = facegate("enroll", "--name", name, portrait_paths[who])
-        assert ran.code == 0, ran.out + ran.err
+def photos(altered: Path, tmp_path: Path) -> Path:
+    """The altered copies, for this test to add what is no picture."""
+    return shutil.copytree(altered, tmp_path / "photos")
 
 
 def test_enroll_then_identify_in_every_form(enrolled: None, photos: Path, tmp_path: Path) -> None:

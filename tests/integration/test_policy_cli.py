@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from commands import facegate
+from commands import facegate, process
 from fakes import NOW
 from typer.testing import CliRunner
 
@@ -108,16 +105,11 @@ def test_visitors_pins_and_look_alikes(people: None) -> None:
     assert "There is none yet" in ok("people", "always-pin", "Ana", "on")
     assert tried_code("Ana", "lobby") == 11
 
-    def pin(text: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "facegate", "people", "pin", "Ana", "--stdin"],
-            input=text, capture_output=True, text=True, check=False, env=os.environ,
-        )  # fmt: skip
-
-    assert pin("1234\n").returncode == 14
-    set_now = pin("73915\n")
-    assert set_now.returncode == 0, set_now.stderr
-    assert "73915" not in set_now.stdout + set_now.stderr
+    pin = ("people", "pin", "Ana", "--stdin")
+    assert facegate(*pin, typed="1234\n").code == 14
+    set_now = process(*pin, typed="73915\n")
+    assert set_now.code == 0, set_now.err
+    assert "73915" not in set_now.out + set_now.err
     arguments = ("policy", "test", "--person", "Ana", "--door", "lobby")
     assert here(*arguments)[0] == 11
     assert here(*arguments, "--with-pin")[0] == 0

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from commands import Ran, facegate
 from pages import check_page
 from PIL import Image
 
@@ -16,14 +13,8 @@ from facegate.vision import alter
 from facegate.vision.images import load_image
 
 
-def report(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "facegate", "report", *map(str, arguments)],
-        capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "160"},
-    )  # fmt: skip
-    assert "Traceback" not in ran.stderr, ran.stderr
-    return ran
+def report(*arguments: object) -> Ran:
+    return facegate("report", *arguments)
 
 
 @pytest.fixture
@@ -59,9 +50,9 @@ def test_a_report_shows_people_only_when_asked(root: Path, pairs: Path, tmp_path
     added.write_text('{"fnir": {"count": 2, "of": 90, "interval_95": [0.003, 0.078]}}')
     output = tmp_path / "out" / "report.html"
     ran = report("--root", root, "--pairs", pairs, "-o", output, "--json-results", added)
-    assert ran.returncode == 0, ran.stderr
-    assert "Of 5 pairs of two different people, none was taken for one person" in ran.stdout
-    assert "--no-pictures" in ran.stderr
+    assert ran.code == 0, ran.err
+    assert "Of 5 pairs of two different people, none was taken for one person" in ran.out
+    assert "--no-pictures" in ran.err
     page = check_page(output.read_text(encoding="utf-8"))
     text = page.text.replace("\u00a0", " ")
     for words in (
@@ -75,8 +66,8 @@ def test_a_report_shows_people_only_when_asked(root: Path, pairs: Path, tmp_path
 
     bare = tmp_path / "bare.html"
     ran = report("--root", root, "--pairs", pairs, "-o", bare, "--no-pictures", "--json")
-    assert ran.returncode == 0, ran.stderr
-    summary = json.loads(ran.stdout)
+    assert ran.code == 0, ran.err
+    summary = ran.json()
     assert summary["faces_shown"] == 0
     assert summary["bytes"] == bare.stat().st_size
     assert summary["verification"]["non_mated"] == 5
@@ -102,14 +93,14 @@ def test_what_cannot_be_used_is_said_and_leaves_the_old_report(
         ("--non-mated", pairs),
     ):
         ran = report("--root", root, "--pairs", pairs, "-o", output, *arguments)
-        assert ran.returncode == 4, ran.stderr
+        assert ran.code == 4, ran.err
         assert output.read_text() == "the old one"
-    assert report("--root", root, "--pairs", pairs, "-o", root).returncode == 4
+    assert report("--root", root, "--pairs", pairs, "-o", root).code == 4
     empty = tmp_path / "empty.csv"
     empty.write_text("path_a,path_b,same\n")
-    assert report("--root", root, "--pairs", empty, "-o", output).returncode == 4
+    assert report("--root", root, "--pairs", empty, "-o", output).code == 4
     only_mated = tmp_path / "mated.csv"
     rows = pairs.read_text(encoding="utf-8").splitlines()
     only_mated.write_text("\n".join(rows[:3]), encoding="utf-8")
-    assert report("--root", root, "--pairs", only_mated, "-o", output).returncode == 9
+    assert report("--root", root, "--pairs", only_mated, "-o", output).code == 9
     assert output.read_text() == "the old one"
