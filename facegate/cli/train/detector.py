@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +17,7 @@ from facegate.cli.train.common import (
     need_torch,
     resumable,
 )
+from facegate.cli.train.detector_data import prepare
 
 app = typer.Typer(
     help="Train the face detector: prepare, then train and export.",
@@ -26,43 +25,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-WIDER_LONGEST_PX, MASKON_LONGEST_PX = 800, 640
-
-Folder = Annotated[Path, typer.Option(exists=True, file_okay=False)]
-
-
-@app.command()
-def prepare(
-    output: Annotated[Path, typer.Option(help="Folder for the prepared pictures.")],
-    teacher: Annotated[Path, typer.Option(help="YuNet's ONNX file.", exists=True)],
-    wider_images: Folder,
-    wider_annotations: Annotated[Path, typer.Option(help="Its .mat file.", exists=True)],
-    maskon: Folder,
-    portraits: Annotated[list[Path], typer.Option(help="Folders of single faces.", exists=True)],
-    background: Annotated[
-        list[Path], typer.Option(help="Folders of scenes without faces.", exists=True)
-    ],
-    portrait_count: Annotated[int, typer.Option(help="Portraits of each folder.")] = 5000,
-    seed: int = 0,
-) -> None:
-    """Label and decode all pictures once."""
-    need_torch()
-    from facegate.training.detector import data
-    from facegate.training.detector.teacher import YuNetTeacher
-
-    teach = YuNetTeacher(teacher)
-    chosen: list[Path] = []
-    for folder in portraits:
-        files = sorted(folder.glob("*.jpg"))
-        random.Random(seed).shuffle(files)  # noqa: S311
-        chosen += files[:portrait_count]
-    samples = chain(
-        data.wider_scenes(wider_images, wider_annotations, WIDER_LONGEST_PX, teach),
-        data.voc_scenes(maskon, MASKON_LONGEST_PX, teach),
-        data.portraits(chosen, teach),
-        data.backgrounds(file for folder in background for file in sorted(folder.glob("*.png"))),
-    )
-    typer.echo(f"{data.write_samples(samples, output)} pictures prepared.")
+app.command()(prepare)
 
 
 @app.callback()

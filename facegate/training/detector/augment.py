@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegate.domain.arrays import FloatArray, ImageArray
+from facegate.errors import InputError
 from facegate.training.detector.data import PreparedSamples, Sample
 
 MIRRORED_LANDMARKS = [1, 0, 2, 4, 3]
@@ -27,11 +29,13 @@ class Canvas:
         frame_bgr: (s, s, 3) uint8.
         bboxes_xyxy: (n, 4) float32.
         landmarks_xy: (n, 5, 2) float32, NaN where unknown.
+        ignored: (n,) bool, boxes that are neither taught nor punished.
     """
 
     frame_bgr: ImageArray
     bboxes_xyxy: FloatArray
     landmarks_xy: FloatArray
+    ignored: npt.NDArray[np.bool_]
 
 
 class CanvasMaker:
@@ -42,6 +46,11 @@ class CanvasMaker:
         scene_share: fraction of canvases cut from a scene with faces.
         background_share: fraction cut from scenes without any; the rest hold pasted portraits.
         rotation_deg: largest turn.
+        source_weights: by name of a set, how often each of its scenes is drawn, relative to 1 for
+            those of sets that are not named; 0 leaves a set out.
+
+    Raises:
+        InputError: a named set is not there, or no scene is left.
     """
 
     def __init__(
@@ -50,34 +59,42 @@ class CanvasMaker:
         scene_share: float = 0.5,
         background_share: float = 0.0,
         rotation_deg: float = 25.0,
+        source_weights: Mapping[str, float] | None = None,
     ) -> None:
         self._samples = samples
         self._side = 0
         self._scene_share = scene_share
         self._background_share = background_share if len(samples.backgrounds) else 0.0
         self._rotation = rotation_deg
+        self._chances = _chances(samples, source_weights) if source_weights else None
 
     def make(self, random: np.random.Generator, side_px: int) -> Canvas:
         """Make one canvas of this side."""
         self._side = side_px
         kind = random.random()
         if kind < self._scene_share:
-            canvas = self._from_scene(random, self._samples.scenes)
+            canvas = self._from_scene(random, self._samples.scenes, self._chances)
         elif kind < self._scene_share + self._background_share:
             canvas = self._from_scene(random, self._samples.backgrounds)
         else:
             canvas = self._from_portraits(random)
-        return Canvas(spoiled(canvas.frame_bgr, random), canvas.bboxes_xyxy, canvas.landmarks_xy)
+        return replace(canvas, frame_bgr=spoiled(canvas.frame_bgr, random))
 
-    def _from_scene(self, random: np.random.Generator, scenes: npt.NDArray[np.int64]) -> Canvas:
+    def _from_scene(
+        self,
+        random: np.random.Generator,
+        scenes: npt.NDArray[np.int64],
+        chances: npt.NDArray[np.float64] | None = None,
+    ) -> Canvas:
         """A window of a scene, at about the scale at which scenes are looked at."""
-        sample = self._samples[int(random.choice(scenes))]
+        sample = self._samples[int(random.choice(scenes, p=chances))]
         height, width = sample.frame_bgr.shape[:2]
         looked_at = SCENE_LONGEST_PX / max(height, width)
         scale = looked_at * float(np.exp(np.clip(random.normal(0.0, 0.45), -1.2, 1.2)))
         focus = np.array([random.uniform(0, width), random.uniform(0, height)])
-        if len(sample.bboxes_xyxy) and random.random() < 0.6:
-            box = sample.bboxes_xyxy[random.integers(len(sample.bboxes_xyxy))]
+        taught = sample.bboxes_xyxy[~sample.ignored]
+        if len(taught) and random.random() < 0.6:
+            box = taught[random.integers(len(taught))]
             focus = (box[:2] + box[2:]) / 2
             if random.random() < 0.5:
                 # Bring the chosen face to a size of which scenes have too few.
@@ -108,7 +125,7 @@ class CanvasMaker:
         most: float,
     ) -> Canvas:
         frame = np.empty((self._side, self._side, 3), np.uint8)
-        boxes, landmarks = [], []
+        boxes, landmarks, ignored = [], [], []
         for x1, y1, x2, y2 in tiles:
             sample = self._samples[int(random.choice(self._samples.portraits))]
             height, width = sample.frame_bgr.shape[:2]
@@ -124,7 +141,10 @@ class CanvasMaker:
             inside = _center_inside(moved, (x1, y1, x2, y2))
             boxes.append(moved[inside])
             landmarks.append(whole.landmarks_xy[inside] + shift)
-        return Canvas(frame, np.concatenate(boxes), np.concatenate(landmarks))
+            ignored.append(whole.ignored[inside])
+        return Canvas(
+            frame, np.concatenate(boxes), np.concatenate(landmarks), np.concatenate(ignored)
+        )
 
     def _warp(
         self,
@@ -181,7 +201,25 @@ class CanvasMaker:
             np.asarray(frame, np.uint8),
             boxes[inside].astype(np.float32),
             landmarks[inside].astype(np.float32),
+            sample.ignored[inside],
         )
+
+
+def _chances(
+    samples: PreparedSamples, weights: Mapping[str, float]
+) -> npt.NDArray[np.float64]:
+    """(scenes,) how often each scene is drawn; adds up to 1."""
+    unknown = sorted(set(weights) - set(samples.source_names))
+    if unknown:
+        raise InputError(
+            f"The prepared data have no set named {', '.join(unknown)}.",
+            hint=f"There are {', '.join(samples.source_names)}.",
+        )
+    of_set = np.array([weights.get(name, 1.0) for name in samples.source_names])
+    chances = of_set[samples.sources[samples.scenes]]
+    if not chances.sum() > 0:
+        raise InputError("The weights of the sets leave no scene to draw.")
+    return np.asarray(chances / chances.sum(), np.float64)
 
 
 def _center_inside(boxes: FloatArray, area: tuple[int, int, int, int]) -> npt.NDArray[np.bool_]:
