@@ -17,6 +17,10 @@ from facegate.training.detector.data import PreparedSamples, Sample
 MIRRORED_LANDMARKS = [1, 0, 2, 4, 3]
 """Where each landmark goes when left and right change places."""
 
+COVERED_SHARE = 0.85
+"""Of the canvases of a scene that show as much of it as they can; the others also show what lies
+beyond its edge, in one color: the gate sees that where a frame does not fill the network's input."""
+
 SCENE_LONGEST_PX = 640
 """Side to which the gate scales a frame before it looks for faces."""
 
@@ -46,6 +50,7 @@ class CanvasMaker:
         scene_share: fraction of canvases cut from a scene with faces.
         background_share: fraction cut from scenes without any; the rest hold pasted portraits.
         rotation_deg: largest turn.
+        mosaic_share: fraction of the canvases of scenes that hold four scenes.
         source_weights: by name of a set, how often each of its scenes is drawn, relative to 1 for
             those of sets that are not named; 0 leaves a set out.
 
@@ -59,6 +64,7 @@ class CanvasMaker:
         scene_share: float = 0.5,
         background_share: float = 0.0,
         rotation_deg: float = 25.0,
+        mosaic_share: float = 0.0,
         source_weights: Mapping[str, float] | None = None,
     ) -> None:
         self._samples = samples
@@ -66,13 +72,16 @@ class CanvasMaker:
         self._scene_share = scene_share
         self._background_share = background_share if len(samples.backgrounds) else 0.0
         self._rotation = rotation_deg
+        self._mosaic_share = mosaic_share
         self._chances = _chances(samples, source_weights) if source_weights else None
 
     def make(self, random: np.random.Generator, side_px: int) -> Canvas:
         """Make one canvas of this side."""
         self._side = side_px
         kind = random.random()
-        if kind < self._scene_share:
+        if kind < self._scene_share * self._mosaic_share:
+            canvas = self._from_four_scenes(random)
+        elif kind < self._scene_share:
             canvas = self._from_scene(random, self._samples.scenes, self._chances)
         elif kind < self._scene_share + self._background_share:
             canvas = self._from_scene(random, self._samples.backgrounds)
@@ -102,6 +111,22 @@ class CanvasMaker:
                 wanted = float(np.exp(random.uniform(np.log(10), np.log(0.7 * self._side))))
                 scale = float(np.clip(wanted / max(face_px, 4.0), 0.25, 2.0))
         return self._warp(sample, focus, scale, random)
+
+    def _from_four_scenes(self, random: np.random.Generator) -> Canvas:
+        """Windows of four scenes side by side: more faces, and more different ones."""
+        whole = self._side
+        self._side = whole // 2
+        tiles = [self._from_scene(random, self._samples.scenes, self._chances) for _ in range(4)]
+        self._side = whole
+        places = [np.array([x, y], np.float32) * (whole // 2) for y in (0, 1) for x in (0, 1)]
+        rows = [np.hstack([tile.frame_bgr for tile in tiles[i : i + 2]]) for i in (0, 2)]
+        pairs = list(zip(tiles, places, strict=True))
+        return Canvas(
+            np.vstack(rows),
+            np.concatenate([tile.bboxes_xyxy + np.tile(place, 2) for tile, place in pairs]),
+            np.concatenate([tile.landmarks_xy + place for tile, place in pairs]),
+            np.concatenate([tile.ignored for tile in tiles]),
+        )
 
     def _from_portraits(self, random: np.random.Generator) -> Canvas:
         """One large portrait, or four in a mosaic, over a scene's background without faces."""
@@ -168,6 +193,11 @@ class CanvasMaker:
         spread = 0.4 if sample.is_scene else 0.12
         target = side * (0.5 + random.uniform(-spread, spread, 2))
         shift = target - linear @ focus_xy
+        if sample.is_scene and random.random() < COVERED_SHARE:
+            # Move what would be empty out of the canvas, or all of a small scene into it.
+            ends = _hull(sample.frame_bgr, linear, shift)
+            room = np.stack([-ends[0], side - ends[1]])
+            shift = shift + np.clip(0.0, room.min(axis=0), room.max(axis=0))
         matrix = np.column_stack([linear, shift])
         fill = cv2.BORDER_CONSTANT if random.random() < 0.7 else cv2.BORDER_REFLECT_101
         if not sample.is_scene and fill == cv2.BORDER_REFLECT_101:
@@ -220,6 +250,17 @@ def _chances(
     if not chances.sum() > 0:
         raise InputError("The weights of the sets leave no scene to draw.")
     return np.asarray(chances / chances.sum(), np.float64)
+
+
+def _hull(
+    frame_bgr: ImageArray,
+    linear: npt.NDArray[np.floating[Any]],
+    shift: npt.NDArray[np.floating[Any]],
+) -> npt.NDArray[np.float64]:
+    """(2, 2) least and greatest x, y of a picture's corners after a warp."""
+    height, width = frame_bgr.shape[:2]
+    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]]) @ linear.T + shift
+    return np.stack([corners.min(axis=0), corners.max(axis=0)])
 
 
 def _center_inside(boxes: FloatArray, area: tuple[int, int, int, int]) -> npt.NDArray[np.bool_]:

@@ -48,7 +48,7 @@ def wider_pictures(images: Path, annotations: Path) -> list[DrawnPicture]:
             table[name]
             for name in ("event_list", "file_list", "face_bbx_list", "invalid_label_list")
         ]
-    except (OSError, KeyError, ValueError, TypeError) as error:
+    except Exception as error:  # scipy's errors of broken files have no common base
         raise InputError(f"{annotations} does not hold WIDER's boxes.") from error
     pictures = []
     for event, files, boxes, invalid in zip(*columns, strict=True):
