@@ -5,14 +5,15 @@ three grids, of stride 8, 16 and 32 pixels, each cell tells whether a face's cen
 (p_c), and if so its box, five landmarks and how well the box fits. There are no anchors: a cell
 predicts its box directly, in strides (as FCOS, Tian et al., 2019, and YOLOX, Ge et al., 2021).
 
-From stride 8 on the network is built of YuNet's units (Wu, Peng and Yu, 2023), so that training can
-start from its published weights, with blocks added that begin as identities. What comes before is
-our own: YuNet spends two thirds of its time there, on 64 channels at stride 4.
+It is built of YuNet's units (Wu, Peng and Yu, 2023), so that training can start from its published
+weights. At stride 4, where YuNet spends half of its time, we have half of its channels or fewer; at
+strides 16 and 32 there are blocks more, which begin as identities.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -33,22 +34,23 @@ INPUT_MEAN, INPUT_SCALE = 127.5, 1 / 64.0
 WIDTH = 64
 """Channels from stride 8 on."""
 
+POOLED = 2
+"""Each pool halves the sides."""
+
 
 @dataclass(frozen=True)
 class YoloShape:
     """Size of the network.
 
     Attributes:
-        stem: channels after the first convolution, at stride 2.
-        fine: channels at stride 4.
-        fine_blocks: blocks there.
+        stem: channels at stride 2.
+        fine: channels of the units at stride 4, but for the last, which has WIDTH.
         blocks: blocks added to YuNet's two units at strides 8, 16 and 32.
     """
 
     stem: int = 16
-    fine: int = 32
-    fine_blocks: int = 2
-    blocks: tuple[int, int, int] = (2, 3, 3)
+    fine: tuple[int, ...] = (16, 40, 32)
+    blocks: tuple[int, int, int] = (0, 2, 2)
 
 
 def _conv(
@@ -115,11 +117,9 @@ class YoloFace(nn.Module):
         super().__init__()
         shape = shape or YoloShape()
         self.stem = _conv(3, shape.stem, 3, 2)
-        self.fine = nn.Sequential(
-            Separable(shape.stem, shape.fine, 2),
-            *(Separable(shape.fine, shape.fine) for _ in range(shape.fine_blocks)),
-            Separable(shape.fine, WIDTH, 2),
-        )
+        self.widest = Unit(shape.stem, shape.stem)
+        widths = (shape.stem, *shape.fine, WIDTH)
+        self.fine = nn.Sequential(*(Unit(*pair) for pair in pairwise(widths)))
         self.stages = nn.ModuleList(
             nn.Sequential(
                 Unit(WIDTH, WIDTH),
@@ -143,9 +143,10 @@ class YoloFace(nn.Module):
         Returns:
             (n, cells, 16) raw values, finest grid first, row by row; see `decode`.
         """
-        fine = self.stages[0](self.fine(_relu(self.stem(images_bgr))))
-        middle = self.stages[1](F.max_pool2d(fine, 2))
-        coarse = self.laterals[2](self.stages[2](F.max_pool2d(middle, 2)))
+        x = self.fine(F.max_pool2d(self.widest(_relu(self.stem(images_bgr))), POOLED))
+        fine = self.stages[0](F.max_pool2d(x, POOLED))
+        middle = self.stages[1](F.max_pool2d(fine, POOLED))
+        coarse = self.laterals[2](self.stages[2](F.max_pool2d(middle, POOLED)))
         middle = self.laterals[1](middle + F.interpolate(coarse, scale_factor=2.0))
         fine = self.laterals[0](fine + F.interpolate(middle, scale_factor=2.0))
         return torch.cat(

@@ -20,6 +20,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+CHECKPOINT = "last.pt"
 CHECKPOINT_S = 120.0
 LOG_STEPS = 50
 SMALLEST_SCALE = 1e-3
@@ -79,7 +80,7 @@ class TrainingRun:
         share: Callable[[str], float] | None = None,
     ) -> None:
         self.recipe, self.device, self.seen = recipe, device, 0
-        self.file = folder / "last.pt"
+        self.file = folder / CHECKPOINT
         # Depthwise convolutions train twice as fast in this layout on a CPU.
         self.network = network.to(device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -196,5 +197,5 @@ def replace_file(file: Path, write: Callable[[Path], None]) -> None:
 
 def averaged_weights(folder: Path) -> tuple[dict[str, Any], int]:
     """The averaged weights of a run, and the images seen so far."""
-    state = torch.load(folder / "last.pt", map_location="cpu", weights_only=True)
+    state = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
     return state["average"], int(state["seen"])

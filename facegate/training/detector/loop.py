@@ -19,7 +19,13 @@ from facegate.training.detector.losses import eiou_loss, landmark_loss, objectne
 from facegate.training.detector.start import start_from_yunet
 from facegate.training.detector.targets import assign
 from facegate.training.detector.teacher import CellTeacher
-from facegate.training.run import RunRecipe, TrainingRun
+from facegate.training.run import CHECKPOINT, RunRecipe, TrainingRun
+
+FIRST_LOOK = 64
+"""Canvases on which YuNet's channels are measured."""
+
+UNITS = 2
+"""YuNet's units in each stage; what follows them is new."""
 
 
 class DetectorRecipe(RunRecipe):
@@ -57,19 +63,39 @@ class DetectorBatch:
 
 
 def open_run(
-    recipe: DetectorRecipe, folder: Path, device: str = "cpu", start: Path | None = None
+    recipe: DetectorRecipe,
+    folder: Path,
+    device: str = "cpu",
+    start: Path | None = None,
+    samples: PreparedSamples | None = None,
 ) -> TrainingRun:
-    """Begin a run, from YuNet's weights if they are given, or take up the one in the folder."""
+    """Begin a run, or take up the one in the folder.
+
+    Args:
+        recipe: all that decides the run.
+        folder: of the run.
+        device: torch device.
+        start: YuNet's weights, to begin with them; at random without.
+        samples: to measure on them what YuNet's channels carry; wanted with `start`.
+    """
     torch.manual_seed(recipe.seed)
     network = YoloFace()
-    if start is not None:
-        start_from_yunet(network, start)
+    if start is not None and samples is not None and not (folder / CHECKPOINT).is_file():
+        start_from_yunet(network, start, _first_look(recipe, samples))
 
     def share(name: str) -> float:
-        new = name.startswith("fine.") or (name.startswith("stages.") and int(name.split(".")[2]) > 1)
-        return 1.0 if new or start is None else recipe.started_rate
+        copied = not name.startswith("stages.") or int(name.split(".")[2]) < UNITS
+        return recipe.started_rate if copied and start is not None else 1.0
 
     return TrainingRun(network, recipe, folder, device, share)
+
+
+def _first_look(recipe: DetectorRecipe, samples: PreparedSamples) -> Tensor:
+    maker = CanvasMaker(samples, recipe.scene_share, recipe.background_share)
+    random = np.random.default_rng(recipe.seed)
+    side = min(recipe.sides_px)
+    frames = np.stack([maker.make(random, side).frame_bgr for _ in range(FIRST_LOOK)])
+    return torch.from_numpy(frames).permute(0, 3, 1, 2).float()
 
 
 def train(
