@@ -12,13 +12,17 @@ DOTS = np.array([[0, 0, 255], [255, 0, 0], [0, 255, 255], [255, 0, 255], [0, 255
 
 
 def dotted_sample(is_scene: bool, ignored: bool = False) -> Sample:
-    """A face whose landmarks are dots of their own colors; its box is a tone darker."""
-    frame = np.full((150, 150, 3), 90, np.uint8)
-    frame[25:115, 25:115] = 70
-    points = TEMPLATE_112 * 0.8 + 25
+    """A face whose landmarks are dots of their own colors; its box is a tone darker.
+
+    It fills a portrait, and is about a fifth of a scene.
+    """
+    side, left = (450, 170) if is_scene else (150, 25)
+    frame = np.full((side, side, 3), 90, np.uint8)
+    frame[left : left + 90, left : left + 90] = 70
+    points = TEMPLATE_112 * 0.8 + left
     for place, (x, y) in enumerate(points.round().astype(int)):
         frame[y - 4 : y + 5, x - 4 : x + 5] = DOTS[place]
-    box = np.array([[25, 25, 115, 115]], np.float32)
+    box = np.array([[left, left, left + 90, left + 90]], np.float32)
     return Sample(
         frame, box, points[None].astype(np.float32), is_scene, ignored=np.array([ignored])
     )

@@ -52,7 +52,7 @@ def test_boxes_follow_the_warp(prepared: PreparedSamples) -> None:
     """Where nothing is turned, the darker square of the face is exactly its box."""
     maker = CanvasMaker(prepared, 1.0, rotation_deg=0.0)
     checked = 0
-    for seed in range(60):
+    for seed in range(150):
         canvas = maker.make(np.random.default_rng(seed), SIDE)
         for box in canvas.bboxes_xyxy:
             if (box < 2).any() or (box > SIDE - 2).any() or box[2] - box[0] < 30:
@@ -70,8 +70,44 @@ def test_boxes_follow_the_warp(prepared: PreparedSamples) -> None:
     assert checked > 8
 
 
+@pytest.mark.usefixtures("unspoiled")
+def test_a_mosaic_shows_four_scenes_with_their_labels(prepared: PreparedSamples) -> None:
+    maker = CanvasMaker(prepared, 1.0, mosaic_share=1.0)
+    most = 0
+    for seed in range(20):
+        canvas = maker.make(np.random.default_rng(seed), 2 * SIDE)
+        assert canvas.frame_bgr.shape == (2 * SIDE, 2 * SIDE, 3)
+        most = max(most, len(canvas.bboxes_xyxy))
+        for points in canvas.landmarks_xy:
+            tile = (points[2] // SIDE) * SIDE
+            if (points < tile + 3).any() or (points > tile + SIDE - 4).any():
+                continue
+            if np.ptp(points[:, 0]) < 15:
+                continue
+            colors = canvas.frame_bgr[points[:, 1].astype(int), points[:, 0].astype(int)]
+            nose = colors[2].astype(int)
+            assert np.abs(nose - DOTS[2]).max() < 60
+    assert 3 <= most <= 4
+
+
+@pytest.mark.usefixtures("unspoiled")
+def test_scenes_cover_the_canvas_if_they_can(
+    prepared: PreparedSamples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def empty_share() -> float:
+        maker = CanvasMaker(prepared, 1.0, rotation_deg=0.0)
+        canvases = (maker.make(np.random.default_rng(seed), 256).frame_bgr for seed in range(60))
+        # All colors of a scene are in these tones or saturated dots; what lies beyond is random.
+        return float(np.mean([(np.abs(c[0, 0].astype(int) - 90) > 8).any() for c in canvases]))
+
+    monkeypatch.setattr("facegate.training.detector.augment.COVERED_SHARE", 0.0)
+    before = empty_share()
+    monkeypatch.setattr("facegate.training.detector.augment.COVERED_SHARE", 1.0)
+    assert empty_share() < 0.75 * before
+
+
 def test_every_label_of_a_canvas_has_its_place(prepared: PreparedSamples) -> None:
-    maker = CanvasMaker(prepared, 0.4, 0.2)
+    maker = CanvasMaker(prepared, 0.4, 0.2, mosaic_share=0.3)
     for seed in range(40):
         canvas = maker.make(np.random.default_rng(seed), 128)
         count = len(canvas.bboxes_xyxy)
@@ -102,7 +138,7 @@ def test_ignored_boxes_stay_ignored(tmp_path: Path, is_scene: bool) -> None:
     wide = np.concatenate([both.frame_bgr, both.frame_bgr], axis=1)
     sample = type(both)(
         wide,
-        np.concatenate([both.bboxes_xyxy, both.bboxes_xyxy + np.float32([150, 0, 150, 0])]),
+        np.concatenate([both.bboxes_xyxy, both.bboxes_xyxy + np.float32([1, 0, 1, 0]) * both.frame_bgr.shape[1]]),
         np.concatenate([both.landmarks_xy, np.full((1, 5, 2), np.nan, np.float32)]),
         is_scene,
         ignored=np.array([False, True]),
