@@ -18,6 +18,7 @@ from facegate.cli.train.common import (
     resumable,
 )
 from facegate.cli.train.detector_data import prepare
+from facegate.errors import ConfigError
 
 app = typer.Typer(
     help="Train the face detector: prepare, then train and export.",
@@ -34,6 +35,20 @@ def train(
     data: Annotated[Path, typer.Option(help="What `prepare` wrote.")] = Path("data"),
     run: RunOption = Path("run"),
     recipe: RecipeOption = "detector_s1",
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            help="Weights to begin with: yunet_n.pth, or last.pt of another run.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            help="YuNet's ONNX file, if the recipe wants a teacher.", exists=True, dir_okay=False
+        ),
+    ] = None,
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 2,
 ) -> None:
@@ -42,12 +57,27 @@ def train(
         return
     need_torch(threads)
     from facegate.training.detector import loop
+    from facegate.training.detector.begin import begin_with, run_weights
     from facegate.training.detector.data import PreparedSamples
+    from facegate.training.detector.teacher import CellTeacher
     from facegate.training.recipe import read_recipe
 
     settings = read_recipe(loop.DetectorRecipe, recipe)
-    going = loop.open_run(settings, run, device)
-    reports = loop.train(going, settings, PreparedSamples(data))
+    if settings.weight_teacher > 0 and settings.teacher_images > 0 and teacher is None:
+        raise ConfigError(
+            "This recipe learns from a teacher.", hint="Name YuNet's ONNX file with --teacher."
+        )
+    if not (data / "index.npz").is_file():
+        raise ConfigError(
+            f"{data} holds no prepared pictures.",
+            hint="Prepare some first: facegate train detector prepare.",
+        )
+    samples = PreparedSamples(data)
+    learned = run_weights(start) if start else None
+    going = loop.open_run(settings, run, device, None if learned else start, samples)
+    if learned:
+        begin_with(going, learned)
+    reports = loop.train(going, settings, samples, CellTeacher(teacher) if teacher else None)
     with resumable(run):
         for _ in follow(reports, going.seen, settings.images):
             pass

@@ -16,7 +16,6 @@ from facegate.errors import ConfigError
 if TYPE_CHECKING:
     from facegate.training.detector.data import Sample
 
-LONGEST_PX = 800
 
 Item = TypeVar("Item")
 
@@ -54,7 +53,7 @@ def prepare(
         list[Path] | None,
         typer.Option(help="Pictures never to be trained on, in any size.", exists=True),
     ] = None,
-    longest_px: Annotated[int, typer.Option(help="Longest side of a scene.", min=64)] = LONGEST_PX,
+    longest_px: Annotated[int, typer.Option(help="Longest side of a scene.", min=64)] = 800,
     seed: int = 0,
 ) -> None:
     """Label and decode all pictures once; the same command goes on after an interruption."""

@@ -19,7 +19,7 @@ MIRRORED_LANDMARKS = [1, 0, 2, 4, 3]
 
 COVERED_SHARE = 0.85
 """Of the canvases of a scene that show as much of it as they can; the others also show what lies
-beyond its edge, in one color: the gate sees that where a frame does not fill the network's input."""
+beyond its edge, in one color: the gate sees that where a frame does not fill the input."""
 
 SCENE_LONGEST_PX = 640
 """Side to which the gate scales a frame before it looks for faces."""
@@ -235,9 +235,7 @@ class CanvasMaker:
         )
 
 
-def _chances(
-    samples: PreparedSamples, weights: Mapping[str, float]
-) -> npt.NDArray[np.float64]:
+def _chances(samples: PreparedSamples, weights: Mapping[str, float]) -> npt.NDArray[np.float64]:
     """(scenes,) how often each scene is drawn; adds up to 1."""
     unknown = sorted(set(weights) - set(samples.source_names))
     if unknown:

@@ -46,9 +46,7 @@ class CenterFace:
     def __call__(self, frame_bgr: ImageArray) -> Found:
         """Find the faces of a picture, at its size."""
         height, width = frame_bgr.shape[:2]
-        padded = cv2.copyMakeBorder(
-            frame_bgr, 0, -height % 32, 0, -width % 32, cv2.BORDER_CONSTANT
-        )
+        padded = cv2.copyMakeBorder(frame_bgr, 0, -height % 32, 0, -width % 32, cv2.BORDER_CONSTANT)
         pixels = np.ascontiguousarray(padded[..., ::-1].transpose(2, 0, 1)[None], np.float32)
         heat, sizes, offsets, points = (
             part[0] for part in self._session.run(list(OUTPUTS), {INPUT: pixels})

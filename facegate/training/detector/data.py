@@ -116,9 +116,7 @@ def write_sets(
     return counts
 
 
-def _read_part(
-    file: Path, made_by: str, offset: int, size: int
-) -> Index | None:
+def _read_part(file: Path, made_by: str, offset: int, size: int) -> Index | None:
     """What a finished set has left, or None if it does not go on from here."""
     if not file.is_file():
         return None
@@ -128,9 +126,7 @@ def _read_part(
     return part if fits and int(part["end"]) <= size else None
 
 
-def _write_part(
-    samples: Iterable[Sample], file: Path, start: int
-) -> Index:
+def _write_part(samples: Iterable[Sample], file: Path, start: int) -> Index:
     rows: list[tuple[int, int, int, int, int]] = []
     boxes, landmarks = [np.zeros((0, 4), np.float32)], [np.zeros((0, 5, 2), np.float32)]
     ignored = [_none_ignored()]

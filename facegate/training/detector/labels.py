@@ -21,6 +21,9 @@ from facegate.vision.images import load_image
 TAUGHT_FROM = 0.75
 """A face that only a teacher has seen is taught from this score on; less sure ones are ignored."""
 
+LONGEST_PX = 800
+"""Of scenes: the gate looks at 640 pixels, and training enlarges a little."""
+
 LIFTED_FROM, ADDED_FROM = 0.6, 0.5
 """Scores from which on a second teacher confirms an unsure face, or adds one to be ignored."""
 
@@ -47,7 +50,7 @@ class Labeler:
     def __init__(
         self,
         teacher: Teacher,
-        longest_px: int,
+        longest_px: int = LONGEST_PX,
         doubles: Doubles | None = None,
         largest_look_px: int = LARGEST_LOOK_PX,
     ) -> None:
@@ -74,9 +77,7 @@ class Labeler:
         boxes = (picture.bboxes_xyxy * scale).astype(np.float32)
         whole = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
         boxes, ignored = boxes[whole], picture.ignored[whole]
-        found = look_closely(
-            self._teacher, frame, drawn=boxes, largest_px=self._largest_look
-        )
+        found = look_closely(self._teacher, frame, drawn=boxes, largest_px=self._largest_look)
         landmarks = matched_landmarks(boxes, found)
         if some_missing:
             more = found[unboxed(found.bboxes_xyxy, boxes)]
@@ -91,9 +92,7 @@ class Labeler:
         if loaded is None:
             return None
         frame = loaded[0]
-        seen = look_closely(
-            self._teacher, frame, mirrored=True, largest_px=self._largest_look
-        )
+        seen = look_closely(self._teacher, frame, mirrored=True, largest_px=self._largest_look)
         sure = seen.scores >= TAUGHT_FROM
         seen = seen[sure | unboxed(seen.bboxes_xyxy, seen.bboxes_xyxy[sure])]
         sample = Sample(

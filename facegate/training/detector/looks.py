@@ -70,9 +70,7 @@ def merged(plain: Sequence[Found], closer: Sequence[Found]) -> Found:
     boxes = np.concatenate([look.bboxes_xyxy for look in looks])
     points = np.concatenate([look.landmarks_xy for look in looks])
     scores = np.concatenate([look.scores for look in looks])
-    is_close = np.repeat(
-        [False] * len(plain) + [True] * len(closer), [len(look) for look in looks]
-    )
+    is_close = np.repeat([False] * len(plain) + [True] * len(closer), [len(look) for look in looks])
     kept = non_max_suppression(boxes, scores, SAME_IOU)
     if not len(kept):
         return Found(boxes, points, scores)

@@ -54,9 +54,7 @@ class YuNetTeacher:
     def __call__(self, frame_bgr: ImageArray) -> Found:
         """Find the faces of a picture, at its size."""
         height, width = frame_bgr.shape[:2]
-        padded = cv2.copyMakeBorder(
-            frame_bgr, 0, -height % 32, 0, -width % 32, cv2.BORDER_CONSTANT
-        )
+        padded = cv2.copyMakeBorder(frame_bgr, 0, -height % 32, 0, -width % 32, cv2.BORDER_CONSTANT)
         pixels = np.ascontiguousarray(padded.transpose(2, 0, 1)[None], np.float32)
         said = self._session.run(self._names, {"input": pixels})
         classes, objects, boxes, points = (

@@ -8,7 +8,6 @@ import pytest
 from facegate.errors import InputError
 from facegate.training.detector.augment import MIRRORED_LANDMARKS, CanvasMaker, spoiled
 from facegate.training.detector.data import PreparedSamples, write_sets
-
 from tests.unit.training.detector.samples import DOTS, dotted_sample, empty_sample
 
 SIDE = 192
@@ -138,7 +137,12 @@ def test_ignored_boxes_stay_ignored(tmp_path: Path, is_scene: bool) -> None:
     wide = np.concatenate([both.frame_bgr, both.frame_bgr], axis=1)
     sample = type(both)(
         wide,
-        np.concatenate([both.bboxes_xyxy, both.bboxes_xyxy + np.float32([1, 0, 1, 0]) * both.frame_bgr.shape[1]]),
+        np.concatenate(
+            [
+                both.bboxes_xyxy,
+                both.bboxes_xyxy + np.float32([1, 0, 1, 0]) * both.frame_bgr.shape[1],
+            ]
+        ),
         np.concatenate([both.landmarks_xy, np.full((1, 5, 2), np.nan, np.float32)]),
         is_scene,
         ignored=np.array([False, True]),

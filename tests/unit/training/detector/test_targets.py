@@ -16,6 +16,7 @@ from facegate.training.detector.targets import (
     IGNORED_BELOW_PX,
     OUTSIDE,
     WEIGHT_IOU,
+    Targets,
     assign,
 )
 
@@ -40,6 +41,14 @@ def faces(seed: int, count: int) -> Tensor:
     return torch.tensor(
         np.concatenate([middles - size / 2, middles + size / 2], axis=1), dtype=torch.float32
     )
+
+
+def found(
+    truth: Tensor, logits: Tensor, boxes: Tensor, ignored: list[int] | None = None
+) -> Targets:
+    which = torch.zeros(len(truth), dtype=torch.bool)
+    which[ignored or []] = True
+    return assign(truth, which, logits, boxes, CENTERS, CELL_STRIDES)
 
 
 def plain_iou(p: list[float], q: list[float]) -> float:
@@ -84,7 +93,7 @@ def plain_assignment(truth: Tensor, logits: Tensor, boxes: Tensor) -> list[int]:
 @pytest.mark.parametrize("seed", range(6))
 def test_assignment_equals_plain_loops(seed: int) -> None:
     truth, (logits, boxes) = faces(seed, 1 + seed), predictions(seed)
-    targets = assign(truth, logits, boxes, CENTERS, CELL_STRIDES)
+    targets = found(truth, logits, boxes)
     assert targets.face.tolist() == plain_assignment(truth, logits, boxes)
 
 
@@ -92,7 +101,7 @@ def test_assignment_equals_plain_loops(seed: int) -> None:
 @given(st.integers(0, 10**6), st.integers(0, 6))
 def test_cells_with_a_face_know_their_overlap_and_count(seed: int, count: int) -> None:
     truth, (logits, boxes) = faces(seed, count), predictions(seed)
-    targets = assign(truth, logits, boxes, CENTERS, CELL_STRIDES)
+    targets = found(truth, logits, boxes)
     assert targets.counted.all()  # all faces are large enough, none is ignored
     for cell in range(CELLS):
         face = int(targets.face[cell])
@@ -116,7 +125,7 @@ def test_every_face_gets_a_cell_near_it(
 ) -> None:
     height = width * ratio
     truth = torch.tensor([[x - width / 2, y - height / 2, x + width / 2, y + height / 2]])
-    targets = assign(truth, *predictions(seed), CENTERS, CELL_STRIDES)
+    targets = found(truth, *predictions(seed))
     mine = targets.face == 0
     assert 1 <= int(mine.sum()) <= BEST_OVERLAPS
     assert targets.counted[mine].all()
@@ -129,19 +138,21 @@ def test_cells_inside_the_box_and_near_its_center_come_first() -> None:
     truth = torch.tensor([[40.0, 30, 72, 70]])
     logits, boxes = predictions(0)
     boxes[:] = truth  # all cells predict the face perfectly
-    targets = assign(truth, logits, boxes, CENTERS, CELL_STRIDES)
+    targets = found(truth, logits, boxes)
     mine = targets.face == 0
     assert int(mine.sum()) == BEST_OVERLAPS
     centers = CENTERS[mine]
     assert ((centers > truth[0, :2]) & (centers < truth[0, 2:])).all()
-    assert ((centers - torch.tensor([56.0, 50])).abs() < CENTER_RADIUS * CELL_STRIDES[mine, None]).all()
+    assert (
+        (centers - torch.tensor([56.0, 50])).abs() < CENTER_RADIUS * CELL_STRIDES[mine, None]
+    ).all()
 
 
 def test_a_face_is_taught_to_the_grid_that_predicts_it_best() -> None:
     truth = torch.tensor([[30.0, 20, 78, 76]])
     logits, boxes = torch.zeros(CELLS, 2), torch.zeros(CELLS, 4)
     boxes[CELL_STRIDES == 16] = truth
-    targets = assign(truth, logits, boxes, CENTERS, CELL_STRIDES)
+    targets = found(truth, logits, boxes)
     assert set(CELL_STRIDES[targets.face == 0].tolist()) == {16.0}
 
 
@@ -150,14 +161,14 @@ def test_of_two_faces_that_want_a_cell_the_better_predicted_has_it() -> None:
     logits, boxes = torch.zeros(CELLS, 2), torch.zeros(CELLS, 4)
     cell = int(((CENTERS - torch.tensor([52.0, 44])).abs().sum(dim=1) + CELL_STRIDES).argmin())
     boxes[cell] = truth[1]
-    targets = assign(truth, logits, boxes, CENTERS, CELL_STRIDES)
+    targets = found(truth, logits, boxes)
     assert int(targets.face[cell]) == 1
     assert float(targets.overlap[cell]) == pytest.approx(1)
 
 
 def test_tiny_faces_are_neither_taught_nor_punished() -> None:
     truth = torch.tensor([[50.0, 50, 54, 54]])
-    targets = assign(truth, *predictions(0), CENTERS, CELL_STRIDES)
+    targets = found(truth, *predictions(0))
     assert (targets.face == -1).all()
     near = (CENTERS - 52).abs().amax(dim=1) < 4
     assert not targets.counted[near].any()
@@ -167,19 +178,41 @@ def test_tiny_faces_are_neither_taught_nor_punished() -> None:
 def test_a_tiny_face_beside_a_large_one_does_not_silence_it() -> None:
     large = torch.tensor([[40.0, 30, 72, 70]])
     both = torch.cat([torch.tensor([[54.0, 48, 58, 52]]), large])
-    alone = assign(large, *predictions(3), CENTERS, CELL_STRIDES)
-    targets = assign(both, *predictions(3), CENTERS, CELL_STRIDES)
+    alone = found(large, *predictions(3))
+    targets = found(both, *predictions(3))
     assert torch.equal(targets.face == 1, alone.face == 0)
     assert targets.counted[targets.face == 1].all()
 
 
+def test_ignored_faces_are_neither_taught_nor_punished() -> None:
+    truth = torch.tensor([[20.0, 20, 60, 70]])
+    targets = found(truth, *predictions(0), ignored=[0])
+    assert (targets.face == -1).all()
+    inside = (CENTERS.gt(truth[0, :2]) & CENTERS.lt(truth[0, 2:])).all(dim=1)
+    assert not targets.counted[inside].any()
+    far = ((CENTERS - torch.tensor([40.0, 45])).abs() > 60).any(dim=1)
+    assert targets.counted[far].all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_ignored_faces_change_nothing_for_the_others(seed: int) -> None:
+    truth, said = faces(seed, 4), predictions(seed)
+    targets = found(truth, *said, ignored=[1, 3])
+    alone = found(truth[[0, 2]], *said)
+    numbers = torch.tensor([0, 2, -1])
+    assert torch.equal(targets.face, numbers[alone.face])
+    assert torch.equal(targets.overlap, alone.overlap)
+    # A cell that answers for a face counts, also beside an ignored one.
+    assert targets.counted[targets.face >= 0].all()
+
+
 def test_without_faces_every_cell_says_no() -> None:
-    targets = assign(torch.zeros(0, 4), *predictions(0), CENTERS, CELL_STRIDES)
+    targets = found(torch.zeros(0, 4), *predictions(0))
     assert (targets.face == -1).all()
     assert targets.counted.all()
 
 
 def test_the_grids_cover_the_picture() -> None:
-    assert CELLS == sum(96 // s * (128 // s) for s in STRIDES)
+    assert len(CELL_STRIDES) == sum(96 // s * (128 // s) for s in STRIDES)
     assert CENTERS.min() == 4
     assert CENTERS[:, 0].max() == 124
