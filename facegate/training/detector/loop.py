@@ -34,6 +34,9 @@ class DetectorRecipe(RunRecipe):
     sides_px: tuple[int, ...] = Field(min_length=1, description="Of canvases; a batch has one.")
     scene_share: float = Field(ge=0, le=1)
     background_share: float = Field(ge=0, le=1, description="Canvases without any face.")
+    source_weights: dict[str, float] = Field(
+        default_factory=dict, description="By set: how often its scenes are drawn; 1 if not named."
+    )
     weight_objectness: float = Field(ge=0)
     weight_fit: float = Field(ge=0)
     weight_box: float = Field(ge=0)
@@ -90,8 +93,17 @@ def open_run(
     return TrainingRun(network, recipe, folder, device, share)
 
 
+def _maker(recipe: DetectorRecipe, samples: PreparedSamples) -> CanvasMaker:
+    return CanvasMaker(
+        samples,
+        recipe.scene_share,
+        recipe.background_share,
+        source_weights=recipe.source_weights or None,
+    )
+
+
 def _first_look(recipe: DetectorRecipe, samples: PreparedSamples) -> Tensor:
-    maker = CanvasMaker(samples, recipe.scene_share, recipe.background_share)
+    maker = _maker(recipe, samples)
     random = np.random.default_rng(recipe.seed)
     side = min(recipe.sides_px)
     frames = np.stack([maker.make(random, side).frame_bgr for _ in range(FIRST_LOOK)])
@@ -105,7 +117,7 @@ def train(
     teacher: CellTeacher | None = None,
 ) -> Iterator[dict[str, float]]:
     """Go to the end of the recipe; yields reports, see TrainingRun.learn."""
-    maker = CanvasMaker(samples, recipe.scene_share, recipe.background_share)
+    maker = _maker(recipe, samples)
     grids = {
         side: tuple(part.to(run.device) for part in cell_grid(side, side))
         for side in recipe.sides_px
@@ -145,7 +157,8 @@ def batch_losses(
     for number, canvas in enumerate(batch.canvases):
         truth = torch.from_numpy(canvas.bboxes_xyxy).to(device)
         points = torch.from_numpy(canvas.landmarks_xy).to(device)
-        targets = assign(truth, logits[number], boxes[number], centers_xy, strides)
+        ignored = torch.from_numpy(canvas.ignored).to(device)
+        targets = assign(truth, ignored, logits[number], boxes[number], centers_xy, strides)
         counted[number] = targets.counted
         positive = targets.face >= 0
         wanted[number] = positive.float()

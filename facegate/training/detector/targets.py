@@ -43,12 +43,18 @@ class Targets:
 
 @torch.no_grad()
 def assign(
-    truth: Tensor, logits: Tensor, boxes: Tensor, centers_xy: Tensor, strides: Tensor
+    truth: Tensor,
+    ignored: Tensor,
+    logits: Tensor,
+    boxes: Tensor,
+    centers_xy: Tensor,
+    strides: Tensor,
 ) -> Targets:
     """Assign faces to the cells that predict them best now.
 
     Args:
         truth: (n, 4) boxes in pixels.
+        ignored: (n,) bool, boxes that may be faces or not: neither taught nor punished.
         logits: (cells, 2) p_c and fit.
         boxes: (cells, 4) as predicted.
         centers_xy, strides: from `facegate.models.yolo.cell_grid`.
@@ -62,10 +68,14 @@ def assign(
     overlap = torch.zeros(cells, device=strides.device)
     counted = torch.ones(cells, dtype=torch.bool, device=strides.device)
     sides = (truth[:, 2:] - truth[:, :2]).amax(dim=1)
-    small, taught = truth[sides < IGNORED_BELOW_PX], torch.nonzero(sides >= IGNORED_BELOW_PX)[:, 0]
-    if len(small):
-        away = (centers_xy[:, None] - (small[:, :2] + small[:, 2:])[None] / 2).abs().amax(dim=2)
-        counted &= ~(away <= strides[:, None] * 1.5).any(dim=1)
+    taught = torch.nonzero((sides >= IGNORED_BELOW_PX) & ~ignored)[:, 0]
+    left_out = truth[(sides < IGNORED_BELOW_PX) | ignored]
+    if len(left_out):
+        middle = (left_out[:, :2] + left_out[:, 2:])[None] / 2
+        reach = torch.maximum(
+            strides[:, None] * 1.5, (left_out[:, 2:] - left_out[:, :2]).amax(dim=1)[None] / 2
+        )
+        counted &= ~((centers_xy[:, None] - middle).abs().amax(dim=2) <= reach).any(dim=1)
     if not len(taught):
         return Targets(face, overlap, counted)
     wanted = truth[taught]
