@@ -34,7 +34,7 @@ def train(
     context: typer.Context,
     data: Annotated[Path, typer.Option(help="What `prepare` wrote.")] = Path("data"),
     run: RunOption = Path("run"),
-    recipe: RecipeOption = "detector_s1",
+    recipe: RecipeOption = "detector_s2",
     start: Annotated[
         Path | None,
         typer.Option(

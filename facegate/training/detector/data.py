@@ -93,10 +93,7 @@ def write_sets(
         if part is None:
             going_on = False
             part = _write_part(samples, pixels, offset)
-            temporary = file.with_suffix(".part")
-            with temporary.open("wb") as stream:
-                np.savez(stream, **part, made_by=np.array(made_by))  # type: ignore[arg-type]
-            temporary.replace(file)
+            _save(file, {**part, "made_by": np.array(made_by)})
         elif len(part["rows"]):
             for sample in _samples(part, np.memmap(pixels, dtype=np.uint8, mode="r")):
                 passed(sample)
@@ -105,15 +102,19 @@ def write_sets(
     counts = {name: len(part["rows"]) for name, part in parts.items()}
     if not sum(counts.values()):
         raise InputError("No training pictures were found.")
-    with (folder / "index.part").open("wb") as stream:
-        np.savez(
-            stream,
-            **{key: np.concatenate([part[key] for part in parts.values()]) for key in LABELS},
-            sources=np.repeat(np.arange(len(parts)), list(counts.values())),
-            source_names=np.array(list(parts)),
-        )
-    (folder / "index.part").replace(folder / "index.npz")
+    labels = {key: np.concatenate([part[key] for part in parts.values()]) for key in LABELS}
+    sources = np.repeat(np.arange(len(parts)), list(counts.values()))
+    names = np.array(list(parts))
+    _save(folder / "index.npz", {**labels, "sources": sources, "source_names": names})
     return counts
+
+
+def _save(file: Path, arrays: dict[str, Any]) -> None:
+    """Write arrays so that an interruption leaves no half of a file."""
+    temporary = file.with_suffix(".part")
+    with temporary.open("wb") as stream:
+        np.savez(stream, **arrays)
+    temporary.replace(file)
 
 
 def _read_part(file: Path, made_by: str, offset: int, size: int) -> Index | None:

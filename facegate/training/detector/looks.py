@@ -95,8 +95,7 @@ def _mirror(frame_bgr: ImageArray) -> ImageArray:
 
 
 def _unmirrored(found: Found, width: int) -> Found:
-    boxes = found.bboxes_xyxy[:, [2, 1, 0, 3]] * np.float32([-1, 1, -1, 1])
-    points = found.landmarks_xy[:, MIRRORED] * np.float32([-1, 1])
-    return Found(
-        boxes + np.float32([width, 0, width, 0]), points + np.float32([width, 0]), found.scores
-    )
+    boxes, points = found.bboxes_xyxy[:, [2, 1, 0, 3]], found.landmarks_xy[:, MIRRORED]
+    boxes[:, [0, 2]] = width - boxes[:, [0, 2]]
+    points[..., 0] = width - points[..., 0]
+    return Found(boxes, points, found.scores)

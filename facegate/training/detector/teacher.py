@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from facegate.domain.arrays import FloatArray, ImageArray
 from facegate.models.runtime import open_session
@@ -33,9 +35,9 @@ class Found:
     def __len__(self) -> int:
         return len(self.scores)
 
-    def __getitem__(self, which: object) -> Found:
-        """Some of the faces, by whatever selects rows of an array."""
-        return Found(self.bboxes_xyxy[which], self.landmarks_xy[which], self.scores[which])  # type: ignore[index]
+    def __getitem__(self, which: npt.NDArray[Any]) -> Found:
+        """Some of the faces, by a mask or by numbers."""
+        return Found(self.bboxes_xyxy[which], self.landmarks_xy[which], self.scores[which])
 
 
 class YuNetTeacher:
