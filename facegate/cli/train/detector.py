@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +17,8 @@ from facegate.cli.train.common import (
     need_torch,
     resumable,
 )
+from facegate.cli.train.detector_data import prepare
+from facegate.errors import ConfigError
 
 app = typer.Typer(
     help="Train the face detector: prepare, then train and export.",
@@ -26,43 +26,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-WIDER_LONGEST_PX, MASKON_LONGEST_PX = 800, 640
-
-Folder = Annotated[Path, typer.Option(exists=True, file_okay=False)]
-
-
-@app.command()
-def prepare(
-    output: Annotated[Path, typer.Option(help="Folder for the prepared pictures.")],
-    teacher: Annotated[Path, typer.Option(help="YuNet's ONNX file.", exists=True)],
-    wider_images: Folder,
-    wider_annotations: Annotated[Path, typer.Option(help="Its .mat file.", exists=True)],
-    maskon: Folder,
-    portraits: Annotated[list[Path], typer.Option(help="Folders of single faces.", exists=True)],
-    background: Annotated[
-        list[Path], typer.Option(help="Folders of scenes without faces.", exists=True)
-    ],
-    portrait_count: Annotated[int, typer.Option(help="Portraits of each folder.")] = 5000,
-    seed: int = 0,
-) -> None:
-    """Label and decode all pictures once."""
-    need_torch()
-    from facegate.training.detector import data
-    from facegate.training.detector.teacher import YuNetTeacher
-
-    teach = YuNetTeacher(teacher)
-    chosen: list[Path] = []
-    for folder in portraits:
-        files = sorted(folder.glob("*.jpg"))
-        random.Random(seed).shuffle(files)  # noqa: S311
-        chosen += files[:portrait_count]
-    samples = chain(
-        data.wider_scenes(wider_images, wider_annotations, WIDER_LONGEST_PX, teach),
-        data.voc_scenes(maskon, MASKON_LONGEST_PX, teach),
-        data.portraits(chosen, teach),
-        data.backgrounds(file for folder in background for file in sorted(folder.glob("*.png"))),
-    )
-    typer.echo(f"{data.write_samples(samples, output)} pictures prepared.")
+app.command()(prepare)
 
 
 @app.callback()
@@ -70,7 +34,21 @@ def train(
     context: typer.Context,
     data: Annotated[Path, typer.Option(help="What `prepare` wrote.")] = Path("data"),
     run: RunOption = Path("run"),
-    recipe: RecipeOption = "detector_s1",
+    recipe: RecipeOption = "detector_s2",
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            help="Weights to begin with: yunet_n.pth, or last.pt of another run.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            help="YuNet's ONNX file, if the recipe wants a teacher.", exists=True, dir_okay=False
+        ),
+    ] = None,
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 2,
 ) -> None:
@@ -79,12 +57,27 @@ def train(
         return
     need_torch(threads)
     from facegate.training.detector import loop
+    from facegate.training.detector.begin import begin_with, run_weights
     from facegate.training.detector.data import PreparedSamples
+    from facegate.training.detector.teacher import CellTeacher
     from facegate.training.recipe import read_recipe
 
     settings = read_recipe(loop.DetectorRecipe, recipe)
-    going = loop.open_run(settings, run, device)
-    reports = loop.train(going, settings, PreparedSamples(data))
+    if settings.weight_teacher > 0 and settings.teacher_images > 0 and teacher is None:
+        raise ConfigError(
+            "This recipe learns from a teacher.", hint="Name YuNet's ONNX file with --teacher."
+        )
+    if not (data / "index.npz").is_file():
+        raise ConfigError(
+            f"{data} holds no prepared pictures.",
+            hint="Prepare some first: facegate train detector prepare.",
+        )
+    samples = PreparedSamples(data)
+    learned = run_weights(start) if start else None
+    going = loop.open_run(settings, run, device, None if learned else start, samples)
+    if learned:
+        begin_with(going, learned)
+    reports = loop.train(going, settings, samples, CellTeacher(teacher) if teacher else None)
     with resumable(run):
         for _ in follow(reports, going.seen, settings.images):
             pass

@@ -33,11 +33,14 @@ def prepare(
 ) -> None:
     """Label and decode all portraits once."""
     need_torch()
-    from facegate.training.detector import data
+    from facegate.training.detector.data import write_samples
+    from facegate.training.detector.labels import Labeler
     from facegate.training.detector.teacher import YuNetTeacher
 
+    labeler = Labeler(YuNetTeacher(teacher))
     files = (file for folder in portraits for file in sorted(folder.glob("*.jpg")))
-    count = data.write_samples(data.portraits(files, YuNetTeacher(teacher)), output)
+    labeled = (sample for file in files if (sample := labeler.portrait(file)) is not None)
+    count = write_samples(labeled, output)
     typer.echo(f"{count} pictures prepared.")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegate.domain.arrays import FloatArray, ImageArray
+from facegate.errors import InputError
 from facegate.training.detector.data import PreparedSamples, Sample
 
 MIRRORED_LANDMARKS = [1, 0, 2, 4, 3]
@@ -17,6 +19,10 @@ MIRRORED_LANDMARKS = [1, 0, 2, 4, 3]
 
 SCENE_LONGEST_PX = 640
 """Side to which the gate scales a frame before it looks for faces."""
+
+FILLED = 0.8
+"""Share of scenes that are moved so that the canvas shows as much of them as it can; the others
+also show what lies beyond their edge, as the gate sees it where a frame does not fill the input."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,11 +33,13 @@ class Canvas:
         frame_bgr: (s, s, 3) uint8.
         bboxes_xyxy: (n, 4) float32.
         landmarks_xy: (n, 5, 2) float32, NaN where unknown.
+        ignored: (n,) bool, boxes that are neither taught nor punished.
     """
 
     frame_bgr: ImageArray
     bboxes_xyxy: FloatArray
     landmarks_xy: FloatArray
+    ignored: npt.NDArray[np.bool_]
 
 
 class CanvasMaker:
@@ -42,6 +50,12 @@ class CanvasMaker:
         scene_share: fraction of canvases cut from a scene with faces.
         background_share: fraction cut from scenes without any; the rest hold pasted portraits.
         rotation_deg: largest turn.
+        mosaic_share: fraction of the canvases of scenes that hold four scenes.
+        source_weights: by name of a set, how often each of its scenes is drawn, relative to 1 for
+            those of sets that are not named; 0 leaves a set out.
+
+    Raises:
+        InputError: a named set is not there, or no scene is left.
     """
 
     def __init__(
@@ -50,55 +64,76 @@ class CanvasMaker:
         scene_share: float = 0.5,
         background_share: float = 0.0,
         rotation_deg: float = 25.0,
+        mosaic_share: float = 0.0,
+        source_weights: Mapping[str, float] | None = None,
     ) -> None:
         self._samples = samples
         self._side = 0
         self._scene_share = scene_share
         self._background_share = background_share if len(samples.backgrounds) else 0.0
         self._rotation = rotation_deg
+        self._mosaic_share = mosaic_share
+        self._chances = _chances(samples, source_weights) if source_weights else None
 
     def make(self, random: np.random.Generator, side_px: int) -> Canvas:
         """Make one canvas of this side."""
         self._side = side_px
         kind = random.random()
-        if kind < self._scene_share:
-            canvas = self._from_scene(random, self._samples.scenes)
+        if kind < self._scene_share * self._mosaic_share:
+            canvas = self._mosaic_of_scenes(random)
+        elif kind < self._scene_share:
+            canvas = self._from_scene(random, self._samples.scenes, self._chances)
         elif kind < self._scene_share + self._background_share:
             canvas = self._from_scene(random, self._samples.backgrounds)
         else:
             canvas = self._from_portraits(random)
-        return Canvas(spoiled(canvas.frame_bgr, random), canvas.bboxes_xyxy, canvas.landmarks_xy)
+        return replace(canvas, frame_bgr=spoiled(canvas.frame_bgr, random))
 
-    def _from_scene(self, random: np.random.Generator, scenes: npt.NDArray[np.int64]) -> Canvas:
+    def _from_scene(
+        self,
+        random: np.random.Generator,
+        scenes: npt.NDArray[np.int64],
+        chances: npt.NDArray[np.float64] | None = None,
+    ) -> Canvas:
         """A window of a scene, at about the scale at which scenes are looked at."""
-        sample = self._samples[int(random.choice(scenes))]
+        sample = self._samples[int(random.choice(scenes, p=chances))]
         height, width = sample.frame_bgr.shape[:2]
         looked_at = SCENE_LONGEST_PX / max(height, width)
-        scale = looked_at * float(np.exp(np.clip(random.normal(0.0, 0.45), -1.2, 1.2)))
+        scale = looked_at * float(np.exp(np.clip(random.normal(-0.1, 0.4), -1.2, 0.7)))
         focus = np.array([random.uniform(0, width), random.uniform(0, height)])
-        if len(sample.bboxes_xyxy) and random.random() < 0.6:
-            box = sample.bboxes_xyxy[random.integers(len(sample.bboxes_xyxy))]
+        taught = sample.bboxes_xyxy[~sample.ignored]
+        if len(taught) and random.random() < 0.6:
+            box = taught[random.integers(len(taught))]
             focus = (box[:2] + box[2:]) / 2
+            face_px = max(4.0, float(max(box[2:] - box[:2])))
             if random.random() < 0.5:
                 # Bring the chosen face to a size of which scenes have too few.
-                face_px = float(max(box[2:] - box[:2]))
                 wanted = float(np.exp(random.uniform(np.log(10), np.log(0.7 * self._side))))
-                scale = float(np.clip(wanted / max(face_px, 4.0), 0.25, 2.0))
-        return self._warp(sample, focus, scale, random)
+                scale = float(np.clip(wanted / face_px, 0.25, 2.0))
+            scale = min(scale, 0.9 * self._side / face_px)
+        return self._warp(sample, focus, scale, random, spread=0.4)
 
     def _from_portraits(self, random: np.random.Generator) -> Canvas:
         """One large portrait, or four in a mosaic, over a scene's background without faces."""
         side = self._side
         if random.random() < 0.5:
             return self._placed([(0, 0, side, side)], random, 0.5, 1.7)
+        return self._placed(self._four_tiles(random), random, 0.15, 0.9)
+
+    def _mosaic_of_scenes(self, random: np.random.Generator) -> Canvas:
+        """Windows of four scenes, smaller than scenes are looked at: many faces at once."""
+        chosen = random.choice(self._samples.scenes, 4, p=self._chances)
+        return self._placed(self._four_tiles(random), random, 0.4, 1.0, chosen.tolist())
+
+    def _four_tiles(self, random: np.random.Generator) -> list[tuple[int, int, int, int]]:
+        side = self._side
         cut_x, cut_y = (int(random.uniform(0.35, 0.65) * side) for _ in range(2))
-        tiles = [
+        return [
             (0, 0, cut_x, cut_y),
             (cut_x, 0, side, cut_y),
             (0, cut_y, cut_x, side),
             (cut_x, cut_y, side, side),
         ]
-        return self._placed(tiles, random, 0.15, 0.9)
 
     def _placed(
         self,
@@ -106,14 +141,24 @@ class CanvasMaker:
         random: np.random.Generator,
         least: float,
         most: float,
+        scenes: list[int] | None = None,
     ) -> Canvas:
+        """Windows of portraits, or of scenes with one of their faces in the middle."""
         frame = np.empty((self._side, self._side, 3), np.uint8)
-        boxes, landmarks = [], []
-        for x1, y1, x2, y2 in tiles:
-            sample = self._samples[int(random.choice(self._samples.portraits))]
+        boxes, landmarks, ignored = [], [], []
+        for number, (x1, y1, x2, y2) in enumerate(tiles):
+            chosen = scenes[number] if scenes else int(random.choice(self._samples.portraits))
+            sample = self._samples[chosen]
             height, width = sample.frame_bgr.shape[:2]
             scale = float(np.exp(random.uniform(np.log(least), np.log(most))))
             focus = np.array([width, height]) * random.uniform(0.35, 0.65, 2)
+            if scenes:
+                scale *= SCENE_LONGEST_PX / max(height, width)
+                taught = sample.bboxes_xyxy[~sample.ignored]
+                if len(taught):
+                    box = taught[random.integers(len(taught))]
+                    focus = (box[:2] + box[2:]) / 2
+                    scale = min(scale, 0.9 * min(x2 - x1, y2 - y1) / max(4.0, *(box[2:] - box[:2])))
             whole = self._warp(sample, focus, scale, random)
             # Cut the tile out of the middle of a canvas of its own.
             left = (self._side - (x2 - x1)) // 2
@@ -121,10 +166,14 @@ class CanvasMaker:
             frame[y1:y2, x1:x2] = whole.frame_bgr[top : top + y2 - y1, left : left + x2 - x1]
             shift = np.array([x1 - left, y1 - top], np.float32)
             moved = whole.bboxes_xyxy + np.tile(shift, 2)
-            inside = _center_inside(moved, (x1, y1, x2, y2))
-            boxes.append(moved[inside])
-            landmarks.append(whole.landmarks_xy[inside] + shift)
-        return Canvas(frame, np.concatenate(boxes), np.concatenate(landmarks))
+            seen, doubtful = _within(moved, whole.ignored, (x1, y1, x2, y2))
+            clipped = np.clip(moved[seen], [x1, y1, x1, y1], [x2, y2, x2, y2])
+            boxes.append(clipped.astype(np.float32))
+            landmarks.append(whole.landmarks_xy[seen] + shift)
+            ignored.append(doubtful)
+        return Canvas(
+            frame, np.concatenate(boxes), np.concatenate(landmarks), np.concatenate(ignored)
+        )
 
     def _warp(
         self,
@@ -132,6 +181,7 @@ class CanvasMaker:
         focus_xy: npt.NDArray[np.floating[Any]],
         scale: float,
         random: np.random.Generator,
+        spread: float = 0.12,
     ) -> Canvas:
         """Turn, scale and maybe mirror a sample about a point that lands near the middle."""
         side = self._side
@@ -145,9 +195,10 @@ class CanvasMaker:
         mirror = random.random() < 0.5
         if mirror:
             linear[0] *= -1
-        spread = 0.4 if sample.is_scene else 0.12
         target = side * (0.5 + random.uniform(-spread, spread, 2))
         shift = target - linear @ focus_xy
+        if sample.is_scene and random.random() < FILLED:
+            shift = shift + _towards_filling(linear, shift, sample.frame_bgr.shape[:2], side)
         matrix = np.column_stack([linear, shift])
         fill = cv2.BORDER_CONSTANT if random.random() < 0.7 else cv2.BORDER_REFLECT_101
         if not sample.is_scene and fill == cv2.BORDER_REFLECT_101:
@@ -176,20 +227,53 @@ class CanvasMaker:
         landmarks = sample.landmarks_xy @ linear.T.astype(np.float32) + shift.astype(np.float32)
         if mirror:
             landmarks = landmarks[:, MIRRORED_LANDMARKS]
-        inside = _center_inside(boxes, (0, 0, side, side))
+        seen, ignored = _within(boxes, sample.ignored, (0, 0, side, side))
         return Canvas(
             np.asarray(frame, np.uint8),
-            boxes[inside].astype(np.float32),
-            landmarks[inside].astype(np.float32),
+            np.clip(boxes[seen], 0, side).astype(np.float32),
+            landmarks[seen].astype(np.float32),
+            ignored,
         )
 
 
-def _center_inside(boxes: FloatArray, area: tuple[int, int, int, int]) -> npt.NDArray[np.bool_]:
-    centers = (boxes[:, :2] + boxes[:, 2:]) / 2
+def _chances(samples: PreparedSamples, weights: Mapping[str, float]) -> npt.NDArray[np.float64]:
+    """(scenes,) how often each scene is drawn; adds up to 1."""
+    unknown = sorted(set(weights) - set(samples.source_names))
+    if unknown:
+        raise InputError(
+            f"The prepared data have no set named {', '.join(unknown)}.",
+            hint=f"There are {', '.join(samples.source_names)}.",
+        )
+    of_set = np.array([weights.get(name, 1.0) for name in samples.source_names])
+    chances = of_set[samples.sources[samples.scenes]]
+    if not chances.sum() > 0:
+        raise InputError("The weights of the sets leave no scene to draw.")
+    return np.asarray(chances / chances.sum(), np.float64)
+
+
+def _towards_filling(
+    linear: npt.NDArray[np.floating[Any]],
+    shift: npt.NDArray[np.floating[Any]],
+    shape: tuple[int, ...],
+    side: int,
+) -> npt.NDArray[np.floating[Any]]:
+    """How far to move a scene so that it covers the canvas, or lies inside where it is smaller."""
+    height, width = shape[:2]
+    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]]) @ linear.T + shift
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    ends = np.sort(np.stack([-low, side - high]), axis=0)
+    return np.clip(0.0, ends[0], ends[1])
+
+
+def _within(
+    boxes: FloatArray, ignored: npt.NDArray[np.bool_], area: tuple[int, int, int, int]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Which boxes an area shows, and which of these are ignored: also those cut in the middle."""
     x1, y1, x2, y2 = area
-    return (
-        (centers[:, 0] >= x1) & (centers[:, 0] < x2) & (centers[:, 1] >= y1) & (centers[:, 1] < y2)
-    )
+    centers = (boxes[:, :2] + boxes[:, 2:]) / 2
+    inside = (centers >= [x1, y1]).all(axis=1) & (centers < [x2, y2]).all(axis=1)
+    seen = (boxes[:, 2:] > [x1, y1]).all(axis=1) & (boxes[:, :2] < [x2, y2]).all(axis=1)
+    return np.asarray(seen), np.asarray((ignored | ~inside)[seen])
 
 
 def spoiled(frame_bgr: ImageArray, random: np.random.Generator) -> ImageArray:

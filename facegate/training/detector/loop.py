@@ -34,6 +34,9 @@ class DetectorRecipe(RunRecipe):
     sides_px: tuple[int, ...] = Field(min_length=1, description="Of canvases; a batch has one.")
     scene_share: float = Field(ge=0, le=1)
     background_share: float = Field(ge=0, le=1, description="Canvases without any face.")
+    mosaic_share: float = Field(
+        0.0, ge=0, le=1, description="Of the canvases with scenes, those that show four."
+    )
     source_weights: dict[str, float] = Field(
         default_factory=dict, description="By set: how often its scenes are drawn; 1 if not named."
     )
@@ -98,6 +101,7 @@ def _maker(recipe: DetectorRecipe, samples: PreparedSamples) -> CanvasMaker:
         samples,
         recipe.scene_share,
         recipe.background_share,
+        mosaic_share=recipe.mosaic_share,
         source_weights=recipe.source_weights or None,
     )
 

@@ -8,6 +8,7 @@ squares, in closed form).
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -27,6 +28,11 @@ PREDICTED = ("obj", "bbox", "kps", "cls")
 
 PLACES = slice(1, 3), slice(5, 15)
 """Values that are places: YuNet counts from a cell's corner, we count from its center."""
+
+LOADING_FAILS = (
+    OSError, EOFError, KeyError, TypeError, RuntimeError, ValueError, pickle.UnpicklingError,
+)  # fmt: skip
+"""What torch.load and copying raise for files that are something else."""
 
 SAMPLED_PIXELS = 60_000
 RIDGE = 1e-7
@@ -50,7 +56,7 @@ def start_from_yunet(network: YoloFace, weights: Path, images_bgr: Tensor) -> No
             _copy_head(network, state)
             _copy_fine(network, state, images_bgr)
             _copy_rest(network, state)
-    except (OSError, KeyError, TypeError, RuntimeError, ValueError) as error:
+    except LOADING_FAILS as error:
         raise ModelError(f"{weights} does not hold YuNet's weights.") from error
 
 

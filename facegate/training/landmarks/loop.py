@@ -42,7 +42,8 @@ class FaceCrops:
             for number in numbers.tolist():
                 sample = samples[number]
                 sides = (sample.bboxes_xyxy[:, 2:] - sample.bboxes_xyxy[:, :2]).max(axis=1)
-                known = np.isfinite(sample.landmarks_xy).all(axis=(1, 2)) & (sides >= MIN_FACE_PX)
+                known = np.isfinite(sample.landmarks_xy).all(axis=(1, 2)) & ~sample.ignored
+                known &= sides >= MIN_FACE_PX
                 self._faces += [(samples, number, int(face)) for face in np.flatnonzero(known)]
 
     def __len__(self) -> int:
