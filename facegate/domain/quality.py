@@ -29,6 +29,7 @@ class FaceQuality:
             gray pictures.
         covered: how surely nose and mouth are behind a mask or a hand, in [0, 1]; 0 also when too
             little of them is inside the frame to tell.
+        noise: deviation of the grain, of luma in [0, 1]; a sharp photograph has 0.002 to 0.006.
     """
 
     size_px: float
@@ -49,6 +50,7 @@ class FaceQuality:
     light_uniformity: float
     color_cast: float
     covered: float
+    noise: float
 
 
 class Flaw(str, Enum):

@@ -63,6 +63,7 @@ def components(quality: FaceQuality) -> tuple[Component, ...]:
         Component("head_pose_pitch", one.pitch_deg, "deg", pose(one.pitch_deg)),
         Component("head_pose_roll", one.roll_deg, "deg", pose(one.roll_deg)),
         Component("sharpness", one.sharpness, "", 100 * ramp(one.sharpness, 0.08, 0.35), own=True),
+        Component("noise", one.noise, "", 100 - 100 * ramp(one.noise, 0.003, 0.04), own=True),
         Component("inside_picture", one.visible, "", 100 * ramp(one.visible, 0.5, 1.0), own=True),
         Component("uncovered", one.covered, "", 100 * (1 - one.covered), own=True),
     )

@@ -55,10 +55,10 @@ def covered(crop_rgb: ImageArray, known: npt.NDArray[np.bool_]) -> float:
         A probability in [0, 1] where as many faces are covered as not, higher is more surely
         covered; 0 when too little of nose and mouth is inside the frame to tell.
     """
-    if min(known[_NOSE].mean(), known[_MOUTH].mean()) < _LEAST_KNOWN:
+    if not known.all() and min(known[_NOSE].mean(), known[_MOUTH].mean()) < _LEAST_KNOWN:
         return 0.0
     lab = cv2.cvtColor(crop_rgb.astype(np.float32) / np.float32(255.0), cv2.COLOR_RGB2Lab)
-    if float(np.abs(lab[FACE][..., 1:]).mean()) < _GRAY_BELOW:
+    if _distance_from_gray(lab) < _GRAY_BELOW:
         logit = float(line_signs(lab) @ _GRAY_WEIGHTS) + _GRAY_BIAS
     else:
         logit = float(color_signs(lab) @ _COLOR_WEIGHTS) + _COLOR_BIAS
@@ -76,11 +76,9 @@ def color_signs(lab: FloatArray) -> npt.NDArray[np.float64]:
         from that skin's (log); how much the mouth's colors differ among themselves (log); how
         strong the nostrils and the line of the mouth are (log, in contrasts of the face).
     """
-    skin, nose, mouth = (
-        lab[part][..., 1:].mean(axis=(0, 1)) for part in (_BELOW_EYES, _NOSE, _MOUTH)
-    )
-    spread = lab[_MOUTH][..., 1:].std(axis=(0, 1)).sum()
-    away = float(np.hypot(*(nose - skin)))
+    skin, nose, mouth = (cv2.mean(lab[part])[1:3] for part in (_BELOW_EYES, _NOSE, _MOUTH))
+    spread = float(cv2.meanStdDev(lab[_MOUTH])[1][1:].sum())
+    away = math.hypot(nose[0] - skin[0], nose[1] - skin[1])
     return np.array([mouth[0] - skin[0], math.log1p(away), math.log(spread + _SMALL), *_rows(lab)])
 
 
@@ -94,19 +92,37 @@ def line_signs(lab: FloatArray) -> npt.NDArray[np.float64]:
         (5,): how strong upright and level edges of the mouth and level edges of the nose are, in
         level edges of the eyes (log); and the nostrils and the line of the mouth, as above.
     """
-    lightness = lab[..., 0]
-    level, upright = (np.abs(np.diff(lightness, axis=axis)) for axis in (0, 1))
-    eyes = math.log(float(level[_EYES].mean()) + 1.0)
-    edges = (upright[_MOUTH], level[_MOUTH], level[_NOSE])
-    return np.array([*(math.log(float(e.mean()) + _SMALL) - eyes for e in edges), *_rows(lab)])
+    lightness = np.ascontiguousarray(lab[..., 0])
+    eyes = math.log(_level_edges(lightness, _EYES) + 1.0)
+    edges = (
+        _level_edges(np.ascontiguousarray(lightness.T), (_MOUTH[1], _MOUTH[0])),
+        _level_edges(lightness, _MOUTH),
+        _level_edges(lightness, _NOSE),
+    )
+    return np.array([*(math.log(one + _SMALL) - eyes for one in edges), *_rows(lab)])
+
+
+def _level_edges(lightness: FloatArray, part: tuple[slice, slice]) -> float:
+    """Mean difference of each pixel of a part to the one below."""
+    rows, columns = part
+    here = lightness[rows, columns]
+    below = lightness[rows.start + 1 : rows.stop + 1, columns]
+    return float(cv2.norm(here, below, cv2.NORM_L1)) / here.size
+
+
+def _distance_from_gray(lab: FloatArray) -> float:
+    """Mean of the face's |a*| and |b*|."""
+    face = lab[FACE]
+    whole = cv2.norm(face, cv2.NORM_L1)
+    lightness = cv2.norm(np.ascontiguousarray(face[..., 0]), cv2.NORM_L1)
+    return max(0.0, whole - lightness) / (2 * face[..., 0].size)
 
 
 def _rows(lab: FloatArray) -> tuple[float, float]:
     """How far the rows of the nostrils and of the lips differ, without a steady slope."""
-    lightness = lab[..., 0]
-    contrast = math.log(float(lightness[FACE].std()) + 2.0)
+    contrast = math.log(float(cv2.meanStdDev(lab[FACE])[1][0, 0]) + 2.0)
     nostrils, lips = (
-        math.log(_bend(lightness[part].mean(axis=1)) + _SMALL) - contrast
+        math.log(_bend(cv2.reduce(lab[part], 1, cv2.REDUCE_AVG)[:, 0, 0]) + _SMALL) - contrast
         for part in (_NOSTRIL_ROWS, _LIP_ROWS)
     )
     return nostrils, lips

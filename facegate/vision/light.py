@@ -28,6 +28,9 @@ DARK_UP_TO, BRIGHT_FROM = 25, 247
 """Linear luminance, of 255, of pixels that are too dark or too bright to show anything (the
 standard's ranges, 0 to 25 and 247 to 255)."""
 
+_CHEEKS = (LEFT_CHEEK, RIGHT_CHEEK)
+_VALUES = np.arange(256) / 255.0
+
 _CHEEK_BINS = 32
 """The standard takes 256 bins; a cheek here has 748 pixels, too few to fill as many."""
 
@@ -79,17 +82,15 @@ def measure_light(crop_rgb: ImageArray, luma: npt.NDArray[np.uint8], known: Bool
         known: (112, 112), which pixels show the frame; at least one of FACE must.
     """
     linear = linear_luminance(crop_rgb)
-    inside = known[FACE]
-    shown = luma[FACE][inside] / np.float32(255.0)
-    levels = np.bincount(linear[FACE][inside], minlength=256) / np.count_nonzero(inside)
-    values = np.arange(256) / 255.0
-    mean = float(levels @ values)
+    displayed = _levels(luma[FACE], known[FACE], 256)
+    levels = _levels(linear[FACE], known[FACE], 256)
+    brightness, luminance = float(displayed @ _VALUES), float(levels @ _VALUES)
     filled = levels[levels > 0]
     return Light(
-        brightness=float(shown.mean()),
-        contrast=float(shown.std()),
-        luminance_mean=mean,
-        luminance_variance=float(levels @ (values - mean) ** 2),
+        brightness=brightness,
+        contrast=float(np.sqrt(displayed @ (_VALUES - brightness) ** 2)),
+        luminance_mean=luminance,
+        luminance_variance=float(levels @ (_VALUES - luminance) ** 2),
         under_exposed=float(levels[: DARK_UP_TO + 1].sum()),
         over_exposed=float(levels[BRIGHT_FROM:].sum()),
         dynamic_range_bits=max(0.0, -float(filled @ np.log2(filled))),
@@ -110,25 +111,28 @@ def _uniformity(linear: npt.NDArray[np.uint8], known: BoolArray) -> float:
 
     What cannot be seen is told by other measures (visible share, yaw), and is not to count twice.
     """
-    histograms = []
-    for cheek in (LEFT_CHEEK, RIGHT_CHEEK):
-        pixels = linear[cheek][known[cheek]]
-        if len(pixels) < _LEAST_PIXELS:
-            return 1.0
-        counted = np.bincount(pixels // (256 // _CHEEK_BINS), minlength=_CHEEK_BINS)
-        histograms.append(counted / len(pixels))
-    return float(np.minimum(*histograms).sum())
+    if min(int(known[cheek].sum()) for cheek in _CHEEKS) < _LEAST_PIXELS:
+        return 1.0
+    left, right = (_levels(linear[cheek], known[cheek], _CHEEK_BINS) for cheek in _CHEEKS)
+    return float(np.minimum(left, right).sum())
 
 
 def _color_cast(crop_rgb: ImageArray, known: BoolArray) -> float:
     """Distance of the cheeks' mean color from the range of skin in white light."""
-    seen = [crop_rgb[cheek][known[cheek]] for cheek in (LEFT_CHEEK, RIGHT_CHEEK)]
-    pixels = np.concatenate(seen)
-    if not len(pixels) or np.ptp(pixels, axis=1).max() == 0:
+    seen = np.concatenate([crop_rgb[cheek][known[cheek]] for cheek in _CHEEKS])
+    red, green, blue = seen.T
+    if not len(seen) or (np.array_equal(red, green) and np.array_equal(green, blue)):
         return 0.0
-    mean = (pixels.mean(axis=0, dtype=np.float32) / 255.0).astype(np.float32)
+    mean = (seen.mean(axis=0, dtype=np.float32) / 255.0).astype(np.float32)
     _, a, b = cv2.cvtColor(mean.reshape(1, 1, 3), cv2.COLOR_RGB2Lab)[0, 0].tolist()
     return float(np.hypot(_beyond(a, *_NATURAL_A), _beyond(b, *_NATURAL_B)))
+
+
+def _levels(pixels: npt.NDArray[np.uint8], known: BoolArray, bins: int) -> npt.NDArray[np.float64]:
+    """Shares of the known pixels in equal steps of 0 to 255, (bins,); they sum to 1."""
+    counted = cv2.calcHist([pixels], [0], known.astype(np.uint8), [bins], [0, 256])
+    shares = counted.ravel().astype(np.float64)
+    return np.asarray(shares / shares.sum())
 
 
 def _beyond(value: float, least: float, most: float) -> float:

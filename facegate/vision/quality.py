@@ -11,7 +11,7 @@ from facegate.domain.faces import DetectedFace
 from facegate.domain.quality import FaceQuality
 from facegate.domain.quality_score import with_score
 from facegate.vision.covering import covered
-from facegate.vision.detail import sharpness, without_edge
+from facegate.vision.detail import noise, sharpness, without_edge
 from facegate.vision.light import FACE, measure_light
 from facegate.vision.pose import eye_distance_px, head_pose_deg
 
@@ -33,11 +33,12 @@ def measure_quality(
     inside = np.ones(luma.shape, dtype=bool) if inside is None else inside
     # Beyond the frame's edge an aligned crop is black; neither that nor its edge tells anything.
     known = without_edge(inside)
+    fine = luma.astype(np.float32) / 255.0
     light = measure_light(crop_rgb, luma, known)
     yaw, pitch, roll = head_pose_deg(face.landmarks_xy)
     measured = FaceQuality(
         size_px=face.size_px,
-        sharpness=sharpness(luma.astype(np.float32) / 255.0, known),
+        sharpness=sharpness(fine, known),
         brightness=light.brightness,
         contrast=light.contrast,
         visible=float(inside[FACE].mean()),
@@ -54,5 +55,6 @@ def measure_quality(
         light_uniformity=light.uniformity,
         color_cast=light.color_cast,
         covered=covered(crop_rgb, inside),
+        noise=noise(fine, known),
     )
-    return with_score(measured, float(face.score))
+    return with_score(measured)

@@ -14,7 +14,7 @@ GOOD = FaceQuality(
     size_px=200, sharpness=0.4, brightness=0.55, contrast=0.15, visible=1.0, yaw_deg=0,
     pitch_deg=0, roll_deg=0, score=0.9, eye_distance_px=120, luminance_mean=0.45,
     luminance_variance=1 / 60, under_exposed=0.05, over_exposed=0.0, dynamic_range_bits=7.6,
-    light_uniformity=0.9, color_cast=0.0, covered=0.02,
+    light_uniformity=0.9, color_cast=0.0, covered=0.02, noise=0.003,
 )  # fmt: skip
 
 
@@ -67,6 +67,7 @@ def numbers(low: float, high: float) -> st.SearchStrategy[float]:
         luminance_variance=numbers(0, 0.25), under_exposed=numbers(0, 1),
         over_exposed=numbers(0, 1), dynamic_range_bits=numbers(0, 8),
         light_uniformity=numbers(0, 1), color_cast=numbers(0, 300), covered=numbers(0, 1),
+        noise=numbers(0, 1),
     )
 )  # fmt: skip
 def test_every_score_is_a_number_from_0_to_100(quality: FaceQuality) -> None:
@@ -78,5 +79,7 @@ def test_every_score_is_a_number_from_0_to_100(quality: FaceQuality) -> None:
 def test_names_are_unique_and_ours_are_marked() -> None:
     found = components(GOOD)
     assert len({one.name for one in found}) == len(found)
-    assert [one.name for one in found if one.own] == ["sharpness", "inside_picture", "uncovered"]
+    assert [one.name for one in found if one.own] == [
+        "sharpness", "noise", "inside_picture", "uncovered",
+    ]  # fmt: skip
     assert isinstance(found[0], Component)

@@ -73,6 +73,7 @@ GOOD = FaceQuality(
     120, 0.5, 0.5, 0.2, 1.0, 0, 0, 0, 0.9,
     eye_distance_px=60, luminance_mean=0.3, luminance_variance=0.02, under_exposed=0.1,
     over_exposed=0.0, dynamic_range_bits=7.0, light_uniformity=0.8, color_cast=0.0, covered=0.1,
+    noise=0.003,
 )  # fmt: skip
 RULES = QualityRules(50, 0.2, 0.2, 0.9, 0.1, 0.8, 30, 30, 40, 0.1, 0.2, 0.9)
 
