@@ -29,6 +29,9 @@ _NOSTRIL_ROWS = (slice(66, 84), slice(46, 66))
 _LIP_ROWS = (slice(78, 108), slice(44, 68))
 """Parts of an aligned crop; each is even about its middle, so that a mirrored face is the same."""
 
+_LOOKED_AT = (slice(20, 108), slice(20, 92))
+"""All of them, and FACE."""
+
 _LEAST_KNOWN = 0.9
 """Least share of nose and mouth inside the frame; what is outside is cut off, not covered."""
 
@@ -57,7 +60,8 @@ def covered(crop_rgb: ImageArray, known: npt.NDArray[np.bool_]) -> float:
     """
     if not known.all() and min(known[_NOSE].mean(), known[_MOUTH].mean()) < _LEAST_KNOWN:
         return 0.0
-    lab = cv2.cvtColor(crop_rgb.astype(np.float32) / np.float32(255.0), cv2.COLOR_RGB2Lab)
+    lab = np.zeros((*crop_rgb.shape[:2], 3), np.float32)
+    lab[_LOOKED_AT] = cv2.cvtColor(crop_rgb[_LOOKED_AT] * np.float32(1 / 255), cv2.COLOR_RGB2Lab)
     if _distance_from_gray(lab) < _GRAY_BELOW:
         logit = float(line_signs(lab) @ _GRAY_WEIGHTS) + _GRAY_BIAS
     else:

@@ -31,6 +31,9 @@ standard's ranges, 0 to 25 and 247 to 255)."""
 _CHEEKS = (LEFT_CHEEK, RIGHT_CHEEK)
 _VALUES = np.arange(256) / 255.0
 
+_NO_COLOR = 0.5
+"""Distance from gray, CIELAB units, up to which a picture has no color that could be wrong."""
+
 _CHEEK_BINS = 32
 """The standard takes 256 bins; a cheek here has 748 pixels, too few to fill as many."""
 
@@ -111,7 +114,7 @@ def _uniformity(linear: npt.NDArray[np.uint8], known: BoolArray) -> float:
 
     What cannot be seen is told by other measures (visible share, yaw), and is not to count twice.
     """
-    if min(int(known[cheek].sum()) for cheek in _CHEEKS) < _LEAST_PIXELS:
+    if min(np.count_nonzero(known[cheek]) for cheek in _CHEEKS) < _LEAST_PIXELS:
         return 1.0
     left, right = (_levels(linear[cheek], known[cheek], _CHEEK_BINS) for cheek in _CHEEKS)
     return float(np.minimum(left, right).sum())
@@ -119,12 +122,14 @@ def _uniformity(linear: npt.NDArray[np.uint8], known: BoolArray) -> float:
 
 def _color_cast(crop_rgb: ImageArray, known: BoolArray) -> float:
     """Distance of the cheeks' mean color from the range of skin in white light."""
-    seen = np.concatenate([crop_rgb[cheek][known[cheek]] for cheek in _CHEEKS])
-    red, green, blue = seen.T
-    if not len(seen) or (np.array_equal(red, green) and np.array_equal(green, blue)):
+    weights = [np.count_nonzero(known[cheek]) for cheek in _CHEEKS]
+    if not any(weights):
         return 0.0
-    mean = (seen.mean(axis=0, dtype=np.float32) / 255.0).astype(np.float32)
+    means = [cv2.mean(crop_rgb[c], known[c].astype(np.uint8))[:3] for c in _CHEEKS]
+    mean = np.average(means, axis=0, weights=weights).astype(np.float32) / np.float32(255.0)
     _, a, b = cv2.cvtColor(mean.reshape(1, 1, 3), cv2.COLOR_RGB2Lab)[0, 0].tolist()
+    if np.hypot(a, b) < _NO_COLOR:
+        return 0.0
     return float(np.hypot(_beyond(a, *_NATURAL_A), _beyond(b, *_NATURAL_B)))
 
 

@@ -14,6 +14,10 @@ _DEPTH_PX = np.array([0.0, 0.0, 16.0, 3.0, 3.0])
 about 28 mm before the eyes and mouth corners about 5 mm (Farkas, Anthropometry of the Head and
 Face, 1994); eyes 63 mm apart are 35 px apart in the template."""
 
+_MODEL = np.column_stack([TEMPLATE_112, _DEPTH_PX])
+_FIT = np.linalg.pinv(_MODEL - _MODEL.mean(axis=0))
+"""(3, 5) least squares: times centered image points it gives the head's axes in the image."""
+
 _FORESHORTENED = 0.5
 """Least cosine by which a distance between turned eyes is divided: beyond 60 degrees the farther
 eye is hidden, its place is a guess, and so would the distance be."""
@@ -32,10 +36,8 @@ def head_pose_deg(landmarks_xy: FloatArray) -> tuple[float, float, float]:
         yaw (positive: the nose points to the image's right), pitch (positive: down) and roll
         (positive: clockwise as seen), degrees; 90 each when the landmarks fall on one point.
     """
-    model = np.column_stack([TEMPLATE_112, _DEPTH_PX])
-    model = model - model.mean(axis=0)
     image = landmarks_xy.astype(np.float64) - landmarks_xy.mean(axis=0)
-    axes, *_ = np.linalg.lstsq(model, image, rcond=None)
+    axes = _FIT @ image
     right, down = axes[:, 0], axes[:, 1]
     lengths = float(np.linalg.norm(right)), float(np.linalg.norm(down))
     if min(lengths) < 1e-6:
