@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facegate.domain.quality import FaceQuality
@@ -57,6 +57,7 @@ def numbers(low: float, high: float) -> st.SearchStrategy[float]:
     return st.floats(low, high)
 
 
+@settings(deadline=None, max_examples=30)
 @given(
     st.builds(
         FaceQuality,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facegate.domain.quality import FaceQuality
@@ -37,6 +37,7 @@ WORSE = {
 
 
 @pytest.mark.parametrize("name", WORSE)
+@settings(deadline=None, max_examples=30)
 @given(shares=st.tuples(st.floats(0, 1), st.floats(0, 1)))
 def test_worse_is_never_better(name: str, shares: tuple[float, float]) -> None:
     good, bad = WORSE[name]

@@ -11,7 +11,7 @@ from facegate.vision.images import load_image
 ALL = np.ones((112, 112), bool)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def bare(portrait_paths: dict) -> list[np.ndarray]:
     """Two aligned portraits; where their landmarks are was set by eye."""
     points = {

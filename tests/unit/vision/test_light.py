@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facegate.vision.light import (
@@ -42,6 +42,7 @@ def test_luminance_is_that_of_the_srgb_standard() -> None:
         assert found[y, x] == pytest.approx(255 * (0.2126 * r + 0.7152 * g + 0.0722 * b), abs=0.51)
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000))
 def test_measures_equal_plain_loops(seed: int) -> None:
     crop = crops(seed)
@@ -59,6 +60,7 @@ def test_measures_equal_plain_loops(seed: int) -> None:
     assert found.dynamic_range_bits == pytest.approx(-sum(p * math.log2(p) for p in shares))
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000))
 def test_a_mirrored_face_is_lit_the_same(seed: int) -> None:
     crop = crops(seed)
@@ -67,6 +69,7 @@ def test_a_mirrored_face_is_lit_the_same(seed: int) -> None:
         assert getattr(mirrored, name) == pytest.approx(value, abs=1e-5), name
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000), st.floats(0.05, 0.9))
 def test_darkening_lowers_the_mean_and_raises_the_dark_share(seed: int, factor: float) -> None:
     crop = crops(seed)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facegate.vision.align import TEMPLATE_112
@@ -49,6 +49,7 @@ def some_face(seed: int) -> np.ndarray:
     return (TEMPLATE_112 + np.random.default_rng(seed).normal(0, 3, (5, 2))).astype(np.float32)
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000))
 def test_a_mirrored_face_is_turned_the_other_way(seed: int) -> None:
     points = some_face(seed)
@@ -58,6 +59,7 @@ def test_a_mirrored_face_is_turned_the_other_way(seed: int) -> None:
     assert head_pose_deg(mirrored) == pytest.approx((-yaw, pitch, -roll), abs=1.0)
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000), st.floats(0.2, 20))
 def test_size_is_no_turn(seed: int, scale: float) -> None:
     points = some_face(seed)
@@ -74,5 +76,5 @@ def test_the_distance_of_the_eyes_is_that_of_a_straight_head() -> None:
     straight = eye_distance_px(points, 0.0)
     assert straight == pytest.approx(35.24, abs=0.01)
     assert eye_distance_px(points, 60.0) == pytest.approx(2 * straight)
-    assert eye_distance_px(points, 89.0) == eye_distance_px(points, 60.0), "a guess counts no more"
+    assert eye_distance_px(points, 89.0) == pytest.approx(2 * straight), "a guess counts no more"
     assert eye_distance_px(np.zeros((5, 2), np.float32), 90.0) == 0
