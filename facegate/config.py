@@ -80,7 +80,7 @@ class EnrollmentConfig(QualityConfig):
     limit refuses 70 % of the pictures whose similarity to the original fell below 0.5, and 0.3 % of
     the unblurred. Covered: of bare LFW faces the limit refuses one in 1,200, of masked ones of the
     ILC 2021 pictures it finds three in four (`facegate.vision.covering`). Over-exposure: no face of
-    LFW mini has more than a fifth of the limit. The other limits were set by eye.
+    LFW mini has more than a quarter of the limit. The other limits were set by eye.
     """
 
     min_face_px: float = Field(48.0, ge=1, description="Shorter side of the box, pixels.")

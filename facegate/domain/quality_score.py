@@ -7,7 +7,7 @@ from one side, noisy, masked), with facegate-mobilenet-a1. All powers are then t
 the same and spreads usual faces over 0.6 to 1.
 
 On 200 other people, discarding the worst fifth of the comparisons by score lowered the FNMR at the
-shipped threshold from 15.7 % to 6.6 % with the pictures made worse, and from 4.8 % to 2.7 % without
+shipped threshold from 15.7 % to 6.6 % with the pictures made worse, and from 4.8 % to 2.9 % without
 them. The even light of both cheeks did not help and is left out, as are measures that repeat
 others.
 
