@@ -106,7 +106,7 @@ def identify(
     if not model and any(path.is_dir() for path in paths):
         gate = gate.for_folders()
     _warn(gate)
-    annotated = _annotated_paths(files, annotate) if annotate else {}
+    annotated = annotated_paths(files, annotate) if annotate else {}
     rows = progress(gate.identifier().identify_files(files), len(files), "Identifying")
     with result_stream(output) as stream:
         failed = 0
@@ -144,7 +144,7 @@ def _warn(gate: FaceGate) -> None:
         remark(threshold.note)
 
 
-def _annotated_paths(files: list[Path], folder: Path) -> dict[Path, Path]:
+def annotated_paths(files: list[Path], folder: Path) -> dict[Path, Path]:
     """Where each annotated picture goes: the same tree below the folder, each file once."""
     root = Path(os.path.commonpath([file.absolute().parent for file in files]))
     taken: set[Path] = set()

@@ -30,6 +30,7 @@ from facegate.cli import (
     pad,
     people,
     policy,
+    quality,
     report,
     threshold,
     train,
@@ -63,6 +64,7 @@ app.command("demo", rich_help_panel=_EVERY_DAY)(demo.demo)
 app.command("enroll", rich_help_panel=_EVERY_DAY)(enroll.enroll)
 app.command("identify", rich_help_panel=_EVERY_DAY)(identify.identify)
 app.command("verify", rich_help_panel=_EVERY_DAY)(verify.verify)
+app.command("quality", rich_help_panel=_EVERY_DAY)(quality.quality)
 app.add_typer(people.app, name="people", rich_help_panel=_EVERY_DAY)
 app.command("watch", rich_help_panel=_DOOR)(watch.watch)
 app.add_typer(doors.app, name="doors", rich_help_panel=_DOOR)

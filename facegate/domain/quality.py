@@ -18,7 +18,18 @@ class FaceQuality:
         contrast: standard deviation of that luminance in [0, 0.5].
         visible: share of the face that lies inside the frame, in [0, 1].
         yaw_deg, pitch_deg, roll_deg: rough head pose from the five landmarks; 0 is frontal.
-        score: all of it in one number in [0, 1], higher is better; ranks templates.
+        score: all of it in one number in [0, 1], higher is better; ranks templates and looks.
+        eye_distance_px: between the eyes in frame pixels, as if the head were not turned.
+        luminance_mean, luminance_variance: of linear light, in [0, 1] and [0, 0.25]; brightness and
+            contrast tell the same of the picture as displayed.
+        under_exposed, over_exposed: shares of pixels too dark or too bright to show anything.
+        dynamic_range_bits: entropy of the luminance, in [0, 8].
+        light_uniformity: how alike the light on both cheeks is, in [0, 1].
+        color_cast: distance from the colors of skin in white light, CIELAB units from 0 on; 0 for
+            gray pictures.
+        covered: how surely nose and mouth are behind a mask or a hand, in [0, 1]; 0 also when too
+            little of them is inside the frame to tell.
+        noise: deviation of the grain, of luma in [0, 1]; a sharp photograph has 0.002 to 0.006.
     """
 
     size_px: float
@@ -30,6 +41,16 @@ class FaceQuality:
     pitch_deg: float
     roll_deg: float
     score: float
+    eye_distance_px: float
+    luminance_mean: float
+    luminance_variance: float
+    under_exposed: float
+    over_exposed: float
+    dynamic_range_bits: float
+    light_uniformity: float
+    color_cast: float
+    covered: float
+    noise: float
 
 
 class Flaw(str, Enum):
@@ -44,6 +65,9 @@ class Flaw(str, Enum):
     LOW_CONTRAST = "low_contrast"
     EXTREME_POSE = "extreme_pose"
     CUT_OFF = "cut_off"
+    COVERED = "covered"
+    UNEVEN_LIGHT = "uneven_light"
+    OVEREXPOSED = "overexposed"
 
     @property
     def sentence(self) -> str:
@@ -60,13 +84,19 @@ _SENTENCES = {
     Flaw.TOO_BRIGHT: "the face is overexposed; reduce the light",
     Flaw.LOW_CONTRAST: "the face has too little contrast",
     Flaw.CUT_OFF: "a part of the face is outside the picture; move to the middle",
+    Flaw.COVERED: "nose and mouth seem to be covered; take the mask or the hand away",
+    Flaw.UNEVEN_LIGHT: "one side of the face is in shadow; turn toward the light",
+    Flaw.OVEREXPOSED: "parts of the face are burnt out; turn away from the light or reduce it",
     Flaw.EXTREME_POSE: "the face is turned too far; look at the camera",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class QualityRules:
-    """Limits that a face must keep. Enrollment is stricter than identification."""
+    """Limits that a face must keep. Enrollment is stricter than identification.
+
+    The last three limit nothing unless they are given.
+    """
 
     min_face_px: float
     min_sharpness: float
@@ -77,6 +107,9 @@ class QualityRules:
     max_yaw_deg: float
     max_pitch_deg: float
     max_roll_deg: float
+    min_light_uniformity: float = 0.0
+    max_over_exposed: float = 1.0
+    max_covered: float = 1.0
 
     def flaws(self, quality: FaceQuality) -> tuple[Flaw, ...]:
         """All limits that a face breaks, worst first; empty when it is good enough."""
@@ -90,8 +123,11 @@ class QualityRules:
             (Flaw.CUT_OFF, quality.visible < self.min_visible),
             (Flaw.TOO_DARK, quality.brightness < self.min_brightness),
             (Flaw.TOO_BRIGHT, quality.brightness > self.max_brightness),
+            (Flaw.OVEREXPOSED, quality.over_exposed > self.max_over_exposed),
             (Flaw.LOW_CONTRAST, quality.contrast < self.min_contrast),
             (Flaw.BLURRED, quality.sharpness < self.min_sharpness),
+            (Flaw.COVERED, quality.covered > self.max_covered),
             (Flaw.EXTREME_POSE, turned),
+            (Flaw.UNEVEN_LIGHT, quality.light_uniformity < self.min_light_uniformity),
         )
         return tuple(flaw for flaw, broken in checks if broken)

@@ -20,7 +20,7 @@ from facegate.vision.align import STANDARD_CROP, CropGeometry, align_face, insid
 from facegate.vision.images import LoadedImage, load_image
 from facegate.vision.quality import measure_quality
 
-READING_REVISION = 2
+READING_REVISION = 3
 """Goes up with every change to how a picture becomes an embedding that no network's digest shows:
 decoding, choosing the main face, aligning, quality. Kept readings of another revision are not used.
 """

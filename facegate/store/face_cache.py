@@ -12,6 +12,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ CREATE TABLE IF NOT EXISTS faces (
     embedding BLOB
 ) WITHOUT ROWID
 """
-_FACTS = 4 + 10 + 1 + 9
+_FACTS = 4 + 10 + 1 + len(fields(FaceQuality))
 """float64 numbers of a face: box, landmarks, detector score, quality."""
 
 _Row = tuple[bytes, int, int, str | None, bytes | None, bytes | None]
@@ -135,20 +136,11 @@ def _key(path: Path) -> bytes:
 
 
 def _pack(reading: FaceReading) -> tuple[bytes, bytes]:
-    quality = reading.quality
     facts = [
         *reading.face.bbox_xyxy.tolist(),
         *reading.face.landmarks_xy.ravel().tolist(),
         reading.face.score,
-        quality.size_px,
-        quality.sharpness,
-        quality.brightness,
-        quality.contrast,
-        quality.visible,
-        quality.yaw_deg,
-        quality.pitch_deg,
-        quality.roll_deg,
-        quality.score,
+        *astuple(reading.quality),
     ]
     return np.array(facts, "<f8").tobytes(), reading.embedding.astype("<f4").tobytes()
 

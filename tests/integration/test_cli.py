@@ -44,6 +44,26 @@ def photos(altered: Path, tmp_path: Path) -> Path:
     return shutil.copytree(altered, tmp_path / "photos")
 
 
+def test_the_quality_of_faces(portrait_paths: dict[str, Path], tmp_path: Path) -> None:
+    frame = load_image(portrait_paths["collins"]).frame_bgr
+    good = save(frame, tmp_path / "in" / "good.png")
+    save(alter.darkened(frame, 0.08), tmp_path / "in" / "dark.png")
+    (tmp_path / "in" / "none.png").write_bytes(b"no picture")
+    ran = facegate("quality", tmp_path / "in", "--json", "--draw", tmp_path / "drawn")
+    assert ran.code == 10
+    rows = {Path(row["path"]).stem: row for row in ran.lines()}
+    (face,) = rows["good"]["faces"]
+    assert face["flaws"] == {"enrollment": [], "identification": [], "gate": []}
+    (dark,) = rows["dark"]["faces"]
+    assert "too_dark" in dark["flaws"]["enrollment"]
+    assert dark["unified_quality_score"] < face["unified_quality_score"]
+    assert rows["none"]["error"]
+    assert {path.name for path in (tmp_path / "drawn").iterdir()} == {"good.jpg", "dark.jpg"}
+    told = facegate("quality", good)
+    assert told.code == 0
+    assert "1 pictures, 1 faces, 1 good enough to enroll." in told.out
+
+
 def test_enroll_then_identify_in_every_form(enrolled: None, photos: Path, tmp_path: Path) -> None:
     ran = facegate("identify", photos, "--json", "--annotate", tmp_path / "marked")
     assert ran.code == 0

@@ -69,8 +69,13 @@ def test_names_that_are_none_are_refused(name: str) -> None:
         clean_name(name)
 
 
-GOOD = FaceQuality(120, 0.5, 0.5, 0.2, 1.0, 0, 0, 0, 0.9)
-RULES = QualityRules(50, 0.2, 0.2, 0.9, 0.1, 0.8, 30, 30, 40)
+GOOD = FaceQuality(
+    120, 0.5, 0.5, 0.2, 1.0, 0, 0, 0, 0.9,
+    eye_distance_px=60, luminance_mean=0.3, luminance_variance=0.02, under_exposed=0.1,
+    over_exposed=0.0, dynamic_range_bits=7.0, light_uniformity=0.8, color_cast=0.0, covered=0.1,
+    noise=0.003,
+)  # fmt: skip
+RULES = QualityRules(50, 0.2, 0.2, 0.9, 0.1, 0.8, 30, 30, 40, 0.1, 0.2, 0.9)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +90,9 @@ RULES = QualityRules(50, 0.2, 0.2, 0.9, 0.1, 0.8, 30, 30, 40)
         ({"yaw_deg": -31}, Flaw.EXTREME_POSE),
         ({"pitch_deg": 31}, Flaw.EXTREME_POSE),
         ({"roll_deg": -41}, Flaw.EXTREME_POSE),
+        ({"light_uniformity": 0.05}, Flaw.UNEVEN_LIGHT),
+        ({"over_exposed": 0.3}, Flaw.OVEREXPOSED),
+        ({"covered": 0.95}, Flaw.COVERED),
     ],
 )
 def test_each_limit_has_its_flaw(change: dict[str, float], flaw: Flaw) -> None:
