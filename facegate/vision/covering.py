@@ -2,7 +2,7 @@
 
 A bare face shows red lips, a line between them, nostrils, and below the eyes the same skin as above
 the mouth; what covers it shows little of that. Gray pictures have only the lines to go by, and are
-judged by them. The eyes are not judged: nothing simple that was tried told sunglasses from eyes.
+judged by them. The eyes are not judged, so sunglasses are not seen.
 
 The weights are a logistic regression, both classes weighing the same, on 703 aligned faces of one
 half of the ILC 2021 face mask pictures, 416 with a mask. On the other half (492 with, 317 without)

@@ -20,6 +20,7 @@ COMMANDS = {
     "enroll": ("enroll {hopper} --name Grace --json", 10),
     "identify": ("identify {hopper} --json", 0),
     "verify": ("verify {collins} {hopper} --json", 11),
+    "quality": ("quality {hopper}", 0),
     "people": ("people list --json", 0),
     "watch": ("watch --door lobby --source test:", 14),
     "doors": ("doors list --json", 0),
