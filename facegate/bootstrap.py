@@ -129,6 +129,7 @@ class FaceGate:
             score_threshold=wanted.score_threshold,
             min_face_px=wanted.min_face_px,
             max_faces=wanted.max_faces,
+            tiles=wanted.tiles,
         )
 
     @cached_property

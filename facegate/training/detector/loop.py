@@ -66,7 +66,9 @@ def open_run(
         start_from_yunet(network, start)
 
     def share(name: str) -> float:
-        new = name.startswith("fine.") or (name.startswith("stages.") and int(name.split(".")[2]) > 1)
+        new = name.startswith("fine.") or (
+            name.startswith("stages.") and int(name.split(".")[2]) > 1
+        )
         return 1.0 if new or start is None else recipe.started_rate
 
     return TrainingRun(network, recipe, folder, device, share)

@@ -49,7 +49,9 @@ def _copy(network: YoloFace, state: Mapping[str, Tensor]) -> None:
         _copy_unit(grid.unit, state, f"bbox_head.multi_level_share_convs.{level}.0")
         for ours, theirs in (("pointwise", "conv1"), ("depthwise", "conv2")):
             for kind in ("weight", "bias"):
-                parts = [state[f"bbox_head.multi_level_{p}.{level}.{theirs}.{kind}"] for p in PREDICTED]
+                parts = [
+                    state[f"bbox_head.multi_level_{p}.{level}.{theirs}.{kind}"] for p in PREDICTED
+                ]
                 getattr(getattr(grid, ours), kind).copy_(torch.cat(parts))
         for places in PLACES:
             grid.depthwise.bias[places] -= 0.5

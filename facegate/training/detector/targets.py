@@ -87,7 +87,9 @@ def assign(
     chosen = torch.zeros_like(cost, dtype=torch.bool)
     most = overlaps.topk(min(BEST_OVERLAPS, len(candidates)), dim=0).values.sum(dim=0)
     for number, count in enumerate(most.int().clamp(min=1).tolist()):
-        chosen[cost[:, number].topk(min(count, len(candidates)), largest=False).indices, number] = True
+        chosen[cost[:, number].topk(min(count, len(candidates)), largest=False).indices, number] = (
+            True
+        )
     cheapest = torch.where(chosen, cost, torch.inf).min(dim=1)
     used = torch.isfinite(cheapest.values)
     face[candidates[used]] = taught[cheapest.indices[used]]

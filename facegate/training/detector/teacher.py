@@ -51,7 +51,10 @@ class CellTeacher:
         pixels = np.ascontiguousarray(frames_bgr.transpose(0, 3, 1, 2), np.float32)
         found = self._session.run(self._names, {"input": pixels})
         p = np.stack(
-            [np.concatenate([x.reshape(len(x), -1) for x in part], 1) for part in (found[:3], found[3:])],
+            [
+                np.concatenate([x.reshape(len(x), -1) for x in part], 1)
+                for part in (found[:3], found[3:])
+            ],
             axis=2,
         ).clip(1e-6, 1 - 1e-6)
         return np.asarray(np.log(p / (1 - p)), np.float32)
