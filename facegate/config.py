@@ -47,6 +47,13 @@ class DetectorConfig(_Section):
     max_faces: int = Field(
         200, ge=1, description="At most this many faces of a picture are kept, the surest."
     )
+    zoom_crops: int = Field(
+        4,
+        ge=0,
+        le=100,
+        description="At most so many small, doubtful faces of a picture are looked at again, "
+        "nearer; 0: none, which is faster where many people are far away.",
+    )
     tiles: TileMode = Field(
         TileMode.OFF,
         description="Also look at parts of large pictures at full size, for small faces in large "

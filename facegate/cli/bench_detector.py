@@ -119,6 +119,7 @@ def _measured(
     from facegate.evaluation.timing import time_in_turns
 
     looks = detector.looks(frame)
+    looks += detector.zooms([detector.look(frame, look) for look in looks], looks)
     canvases = [detector.canvas(frame, look) for look in looks]
     cells = [detector.cells(canvas) for canvas in canvases]
     found = [detector.candidates(one, look) for one, look in zip(cells, looks, strict=True)]

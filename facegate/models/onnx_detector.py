@@ -14,6 +14,7 @@ from facegate.domain.tiling import Look, TileMode, plan_looks
 from facegate.errors import ModelError, ShapeError
 from facegate.models.yolo_cells import GRID_PX, VALUES, faces_in_cells
 from facegate.vision.boxes import letterbox, non_max_suppression
+from facegate.vision.zoom import DOUBT_FROM, DOUBT_TO, zoom_looks
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -43,8 +44,8 @@ class DetectorSettings:
             that judges, the detector's score is the last word.
         iou_threshold: a face that overlaps a surer one by more is the same face.
         long_side_px: larger frames are scaled down to this; smaller ones are left as they are.
-        closeup_side_px: frames larger than 1.5 times this are looked at once more at this size,
-            for faces so near that the first look sees only their skin; 0: never.
+        zoom_crops: at most so many small, doubtful faces are looked at again, nearer, each with
+            its surroundings; 0: none. Not where tiles show all of the frame nearer.
         tiles: when large frames are also looked at in parts, at their own size.
         min_face_px: faces with a shorter box side, in frame pixels, are left out.
         max_faces: at most this many are kept, the surest.
@@ -54,7 +55,7 @@ class DetectorSettings:
     candidate_threshold: float = 0.3
     iou_threshold: float = 0.5
     long_side_px: int = 640
-    closeup_side_px: int = 224
+    zoom_crops: int = 4
     tiles: TileMode = TileMode.OFF
     min_face_px: float = 16.0
     max_faces: int = 200
@@ -87,7 +88,8 @@ class OnnxFaceDetector:
     """Finds faces; fulfils `facegate.ports.Detector`.
 
     The steps of `detect` can be called one by one, to time them or to look between them: `looks`,
-    and for each of these `canvas`, `cells` and `candidates`; then `merged` and `refined`.
+    and for each of these `canvas`, `cells` and `candidates`; the same for `zooms`; then `merged`
+    and `refined`.
 
     Args:
         session: the detection network.
@@ -155,23 +157,37 @@ class OnnxFaceDetector:
             raise ShapeError("frame_bgr", "uint8 of shape (h, w, 3)", actual)
         if 0 in frame_bgr.shape:
             return []
-        found = []
-        for look in self.looks(frame_bgr):
-            canvas = self.canvas(frame_bgr, look)
-            found.append(self.candidates(self.cells(canvas), look))
+        looks = self.looks(frame_bgr)
+        found = [self.look(frame_bgr, look) for look in looks]
+        found += [self.look(frame_bgr, zoom) for zoom in self.zooms(found, looks)]
         return self.refined(frame_bgr, self.merged(found))
+
+    def look(self, frame_bgr: ImageArray, look: Look) -> Candidates:
+        """All steps of one look."""
+        return self.candidates(self.cells(self.canvas(frame_bgr, look)), look)
 
     def looks(self, frame_bgr: ImageArray) -> list[Look]:
         """Which parts of a frame the network sees, and at which scale; the whole is among them."""
         settings = self._settings
         height, width = frame_bgr.shape[:2]
-        looks = plan_looks(
+        return plan_looks(
             (width, height), settings.long_side_px, settings.tiles, settings.min_face_px
         )
-        closeup = settings.closeup_side_px / max(width, height)
-        if 0 < closeup < 1 / 1.5:
-            looks.append(Look(0, 0, width, height, closeup, (width, height)))
-        return looks
+
+    def zooms(self, found: list[Candidates], looks: list[Look]) -> list[Look]:
+        """Where to look again after the looks; mostly nowhere."""
+        settings = self._settings
+        if len(looks) != 1 or not settings.zoom_crops:
+            return []
+        sure = max(DOUBT_TO, settings.score_threshold)
+        doubtful = found[0].take(found[0].scores < sure)
+        return zoom_looks(
+            doubtful.bboxes_xyxy,
+            doubtful.scores,
+            looks[0],
+            settings.zoom_crops,
+            settings.min_face_px,
+        )
 
     def canvas(self, frame_bgr: ImageArray, look: Look) -> ImageArray:
         """What the network sees in one look: (H, W, 3) uint8, sides multiples of GRID_PX."""
@@ -191,9 +207,10 @@ class OnnxFaceDetector:
         settings = self._settings
         width, height = look.right - look.left, look.bottom - look.top
         seen_w, seen_h = look.seen_wh
-        boxes, landmarks, scores = faces_in_cells(
-            cells, _on_grid(seen_h), _on_grid(seen_w), self._least_score
-        )
+        least = self._least_score
+        if settings.zoom_crops:
+            least = min(least, DOUBT_FROM)
+        boxes, landmarks, scores = faces_in_cells(cells, _on_grid(seen_h), _on_grid(seen_w), least)
         # The canvas is as large as rounding allowed; go back by the true ratio of each side.
         back_xy = np.array([width / seen_w, height / seen_h], dtype=np.float32)
         corner_xy = np.array([look.left, look.top], dtype=np.float32)
@@ -223,6 +240,7 @@ class OnnxFaceDetector:
         kept = np.arange(len(scores))
         if len(found) > 1:
             kept = non_max_suppression(boxes, scores, settings.iou_threshold)
+        kept = kept[scores[kept] >= self._least_score]
         kept = kept[(boxes[kept, 2:] - boxes[kept, :2]).min(axis=1) >= settings.min_face_px]
         kept = kept[: settings.max_faces]
         return [DetectedFace(boxes[i], landmarks[i], float(scores[i])) for i in kept]

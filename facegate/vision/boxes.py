@@ -14,8 +14,8 @@ IntArray = npt.NDArray[np.int64]
 
 
 BLOCK = 128
-"""Boxes that suppression settles at once: more need larger matrices, fewer need more rounds. Of 20
-candidates around one face all fit one block; of a crowd's 1,000 none makes a matrix of a million."""
+"""Boxes that suppression settles at once: more need larger matrices, fewer need more rounds. All 20
+candidates around one face fit one block, and a crowd's 1,000 make no matrix of a million."""
 
 
 def iou_matrix(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -71,7 +72,7 @@ def test_a_face_is_whole_on_a_level_that_shows_it_well(
 def test_levels_follow_each_other_closely_up_to_full_size(width: int, height: int) -> None:
     scales = levels(plan_looks((width, height), SIDE, TileMode.ON))
     assert scales[-1] == pytest.approx(1)
-    steps = zip(scales, scales[1:], strict=False)
+    steps = itertools.pairwise(scales)
     assert all(finer / coarser <= LEVEL_RATIO * (1 + 1e-6) for coarser, finer in steps)
 
 
