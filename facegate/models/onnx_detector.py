@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -75,13 +75,9 @@ class Candidates:
     landmarks_xy: FloatArray
     scores: FloatArray
 
-    def take(self, places: object) -> Candidates:
+    def take(self, places: npt.NDArray[np.integer[Any] | np.bool_]) -> Candidates:
         """Some of them, by index or mask."""
-        return Candidates(
-            self.bboxes_xyxy[places],  # type: ignore[index]
-            self.landmarks_xy[places],  # type: ignore[index]
-            self.scores[places],  # type: ignore[index]
-        )
+        return Candidates(self.bboxes_xyxy[places], self.landmarks_xy[places], self.scores[places])
 
 
 class OnnxFaceDetector:

@@ -79,5 +79,4 @@ def decode(
 
 def _sigmoid(logits: FloatArray) -> FloatArray:
     # Beyond 60 the result is 0 or 1 anyway, and exp would overflow.
-    fraction: FloatArray = 1.0 / (1.0 + np.exp(-np.clip(logits, -60.0, 60.0)))
-    return fraction
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -60.0, 60.0))), np.float32)

@@ -85,9 +85,9 @@ def _not_suppressed(bboxes_xyxy: FloatArray, iou_threshold: float) -> npt.NDArra
         Detection and Instance Segmentation, 2021: Cluster-NMS.
     """
     suppresses = np.triu(iou_matrix(bboxes_xyxy, bboxes_xyxy) > iou_threshold, k=1)
-    kept = np.ones(len(bboxes_xyxy), dtype=bool)
+    kept: npt.NDArray[np.bool_] = np.ones(len(bboxes_xyxy), dtype=bool)
     while True:
-        again = ~suppresses[kept].any(axis=0)
+        again = np.logical_not(np.any(suppresses[kept], axis=0))
         if np.array_equal(again, kept):
             return kept
         kept = again
