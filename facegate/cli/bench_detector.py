@@ -14,6 +14,7 @@ from facegate.cli.detector_options import (
     MaxFacesOption,
     MinFaceOption,
     TilesOption,
+    ZoomOption,
     detector_settings,
 )
 from facegate.cli.machine import library_versions, processor_name
@@ -30,7 +31,7 @@ SIZES_WH = ((640, 640), (1280, 720), (1920, 1080))
 FACE_SHARE = 0.4
 """Height of the one face in those frames, in heights of the frame: a person at a door."""
 
-WHOLE, NETWORK, LANDMARKS = "all of it", "network", "landmarks"
+WHOLE, NETWORK, MORE, LANDMARKS = "all of it", "network", "network, other looks", "landmarks"
 
 
 def detector(
@@ -40,6 +41,7 @@ def detector(
         typer.Option("--peer", help="ONNX face detector (n, 3, h, w) to time in the same turns."),
     ] = None,
     tiles: TilesOption = None,
+    zoom: ZoomOption = None,
     min_face_px: MinFaceOption = None,
     max_faces: MaxFacesOption = None,
     as_json: JsonOption = False,
@@ -51,7 +53,7 @@ def detector(
     """
     from facegate.bootstrap import start
 
-    gate = start(**detector_settings(tiles, min_face_px, max_faces))
+    gate = start(**detector_settings(tiles, min_face_px, max_faces, zoom))
     threads = gate.settings.thread_count
     remark(f"Timing {rounds} rounds with {threads} thread(s) …")
     frames = [
@@ -133,10 +135,12 @@ def _measured(
     steps: dict[str, Callable[[], object]] = {
         WHOLE: partial(detector.detect, frame),
         "scaling": lambda: [detector.canvas(frame, look) for look in looks],
-        NETWORK: lambda: [detector.cells(canvas) for canvas in canvases],
+        NETWORK: lambda: detector.cells(canvases[0]),
         "boxes": boxes,
         LANDMARKS: lambda: detector.refined(frame, faces),
     }
+    if len(looks) > 1:
+        steps[MORE] = lambda: [detector.cells(canvas) for canvas in canvases[1:]]
     height, width = canvases[0].shape[:2]
     runs = {peer.stem: peer_run(peer, (1, 3, height, width), threads) for peer in peers}
     names = [name for name, run in runs.items() if run is not None]

@@ -32,11 +32,28 @@ MaxFacesOption = Annotated[
     ),
 ]  # fmt: skip
 
+ZoomOption = Annotated[
+    int | None,
+    typer.Option(
+        "--zoom", min=0, max=100, show_default=False,
+        help="Look again, nearer, at up to so many small doubtful faces: 4 finds most of the far "
+        "ones that are missed; else as set (0).",
+    ),
+]  # fmt: skip
+
 
 def detector_settings(
-    tiles: TileMode | None, min_face_px: float | None, max_faces: int | None
+    tiles: TileMode | None,
+    min_face_px: float | None,
+    max_faces: int | None,
+    zoom_crops: int | None = None,
 ) -> dict[str, Any]:
     """What the options say, as settings for `facegate.bootstrap.start`; what they leave is left."""
-    given = {"tiles": tiles, "min_face_px": min_face_px, "max_faces": max_faces}
+    given = {
+        "tiles": tiles,
+        "min_face_px": min_face_px,
+        "max_faces": max_faces,
+        "zoom_crops": zoom_crops,
+    }
     wanted = {name: value for name, value in given.items() if value is not None}
     return {"detector": wanted} if wanted else {}

@@ -12,6 +12,7 @@ from facegate.cli.detector_options import (
     MaxFacesOption,
     MinFaceOption,
     TilesOption,
+    ZoomOption,
     detector_settings,
 )
 from facegate.cli.output import (
@@ -60,6 +61,7 @@ def enroll(
         ),
     ] = False,
     tiles: TilesOption = None,
+    zoom: ZoomOption = None,
     min_face_px: MinFaceOption = None,
     max_faces: MaxFacesOption = None,
     model: ModelOption = "",
@@ -88,7 +90,7 @@ def enroll(
         raise InputError(
             "No pictures were found.", hint="JPEG, PNG, WebP, TIFF, BMP and GIF count."
         )
-    gate = start(model, **detector_settings(tiles, min_face_px, max_faces))
+    gate = start(model, **detector_settings(tiles, min_face_px, max_faces, zoom))
     if not gate.baseline().is_set:
         remark(
             f"{gate.embedder_card.name} has no threshold yet: a face that is enrolled under "

@@ -16,6 +16,7 @@ from facegate.cli.detector_options import (
     MaxFacesOption,
     MinFaceOption,
     TilesOption,
+    ZoomOption,
     detector_settings,
 )
 from facegate.cli.output import (
@@ -94,6 +95,7 @@ def identify(
         bool, typer.Option("--recursive/--no-recursive", help="Look into folders in folders.")
     ] = True,
     tiles: TilesOption = None,
+    zoom: ZoomOption = None,
     min_face_px: MinFaceOption = None,
     max_faces: MaxFacesOption = None,
     model: ModelOption = "",
@@ -111,7 +113,7 @@ def identify(
 
     shape = Format.JSONL if as_json else output_format
     files = pictures_from(paths, recursive=recursive)
-    gate = start(model, **detector_settings(tiles, min_face_px, max_faces))
+    gate = start(model, **detector_settings(tiles, min_face_px, max_faces, zoom))
     if not model and any(path.is_dir() for path in paths):
         gate = gate.for_folders()
     _warn(gate)

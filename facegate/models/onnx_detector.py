@@ -55,7 +55,7 @@ class DetectorSettings:
     candidate_threshold: float = 0.3
     iou_threshold: float = 0.5
     long_side_px: int = 640
-    zoom_crops: int = 4
+    zoom_crops: int = 0
     tiles: TileMode = TileMode.OFF
     min_face_px: float = 16.0
     max_faces: int = 200

@@ -32,8 +32,9 @@ def test_options_that_are_not_given_leave_the_settings(monkeypatch: pytest.Monke
 
 
 def test_what_the_options_ask_for_reaches_the_detector() -> None:
-    settings = start(**detector_settings(TileMode.ON, 40.0, 2)).detector.settings
+    settings = start(**detector_settings(TileMode.ON, 40.0, 2, 4)).detector.settings
     assert (settings.tiles, settings.min_face_px, settings.max_faces) == (TileMode.ON, 40.0, 2)
+    assert settings.zoom_crops == 4
 
 
 def test_every_step_is_timed_and_a_peer_beside_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -300,7 +300,7 @@ def test_far_faces_get_a_second_look_where_the_first_is_unsure() -> None:
 def test_a_frame_with_one_sure_face_is_looked_at_once() -> None:
     session = Doubtful()
     frame, _ = with_squares((1280, 720), [(300, 200, 300)])
-    assert len(OnnxFaceDetector(session, DetectorSettings(), "x").detect(frame)) == 1
+    assert len(OnnxFaceDetector(session, DetectorSettings(zoom_crops=4), "x").detect(frame)) == 1
     assert len(session.seen) == 1
 
 
