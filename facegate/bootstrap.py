@@ -129,6 +129,8 @@ class FaceGate:
             score_threshold=wanted.score_threshold,
             min_face_px=wanted.min_face_px,
             max_faces=wanted.max_faces,
+            zoom_crops=wanted.zoom_crops,
+            tiles=wanted.tiles,
         )
 
     @cached_property
@@ -139,7 +141,8 @@ class FaceGate:
 
         card = self.landmarks_card
         session = open_session(card.read_weights(), self.settings.thread_count)
-        return OnnxLandmarker(session, card.model_id, Agreement.from_card(card))
+        agreement = Agreement.from_card(card) if "agreement" in card.content else None
+        return OnnxLandmarker(session, card.model_id, agreement)
 
     @cached_property
     def pad_card(self) -> ModelCard:

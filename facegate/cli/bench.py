@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from facegate.cli import bench_live
+from facegate.cli.bench_detector import detector, peer_run
 from facegate.cli.machine import processor_name
 from facegate.cli.output import JsonOption, ModelOption, console, plain, print_json, remark, table
 
@@ -22,8 +23,12 @@ SEARCH_SIZES = (1_000, 10_000)
 DETECTION_SIZES_WH = ((250, 250), (640, 480), (1280, 720))
 
 
-app = typer.Typer(help="How fast is it here? Every stage, or a whole gate (`live`).")
+app = typer.Typer(
+    help="How fast is it here? Every stage, the steps of finding faces (`detector`), or a whole "
+    "gate (`live`)."
+)
 app.command("live")(bench_live.live)
+app.command("detector")(detector)
 
 
 @app.callback(invoke_without_command=True)
@@ -114,7 +119,7 @@ def _cases(
         for peer in peer_detectors:
             # A peer's network alone, on the same pixels rounded up to its grid of 32.
             height, width = -(-size_wh[1] // 32) * 32, -(-size_wh[0] // 32) * 32
-            run = _peer(peer, (1, 3, height, width), threads)
+            run = peer_run(peer, (1, 3, height, width), threads)
             if run is not None:
                 cases[f"peer {peer.stem}, network alone"] = run
         groups[f"detect {size_wh[0]}x{size_wh[1]}"] = cases
@@ -123,34 +128,12 @@ def _cases(
     wanted = align_face(portrait, face.landmarks_xy, geometry.size_px, geometry.template_xy)
     cases = {"ours": lambda: gate.embedder.embed(wanted[np.newaxis])}
     for peer in peer_embedders:
-        run = _peer(peer, (1, 3, 112, 112), threads)
+        run = peer_run(peer, (1, 3, 112, 112), threads)
         if run is not None:
             cases[f"peer {peer.stem}"] = run
     groups["embed a face"] = cases
     groups["search"] = {f"{n:,} templates": _search(gate, n, folder) for n in SEARCH_SIZES}
     return groups
-
-
-def _peer(path: Path, shape: tuple[int, ...], threads: int) -> Callable[[], object] | None:
-    """A run of somebody's network on noise, or None (with a remark) when it refuses the size."""
-    import numpy as np
-
-    from facegate.errors import InputError, ModelError
-    from facegate.models.runtime import open_session
-
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file.")
-    session = open_session(path.read_bytes(), threads)
-    name = session.get_inputs()[0].name
-    noise = np.random.default_rng(0).random(shape, dtype=np.float32)
-    try:
-        session.run(None, {name: noise})
-    except Exception as error:  # onnxruntime's errors have no common public base
-        if isinstance(error, ModelError):
-            raise
-        remark(f"{path.name} does not take {shape}; left out there.")
-        return None
-    return lambda: session.run(None, {name: noise})
 
 
 def _search(gate: FaceGate, count: int, folder: Path) -> Callable[[], object]:

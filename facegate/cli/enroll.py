@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facegate.cli.detector_options import (
+    MaxFacesOption,
+    MinFaceOption,
+    TilesOption,
+    ZoomOption,
+    detector_settings,
+)
 from facegate.cli.output import (
     EXIT_PARTLY,
     JsonOption,
@@ -53,6 +60,10 @@ def enroll(
             help="Where several people are in a picture, take the large one in the middle.",
         ),
     ] = False,
+    tiles: TilesOption = None,
+    zoom: ZoomOption = None,
+    min_face_px: MinFaceOption = None,
+    max_faces: MaxFacesOption = None,
     model: ModelOption = "",
     as_json: JsonOption = False,
 ) -> None:
@@ -79,7 +90,7 @@ def enroll(
         raise InputError(
             "No pictures were found.", hint="JPEG, PNG, WebP, TIFF, BMP and GIF count."
         )
-    gate = start(model)
+    gate = start(model, **detector_settings(tiles, min_face_px, max_faces, zoom))
     if not gate.baseline().is_set:
         remark(
             f"{gate.embedder_card.name} has no threshold yet: a face that is enrolled under "

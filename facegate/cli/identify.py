@@ -12,6 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facegate.cli.detector_options import (
+    MaxFacesOption,
+    MinFaceOption,
+    TilesOption,
+    ZoomOption,
+    detector_settings,
+)
 from facegate.cli.output import (
     EXIT_PARTLY,
     ModelOption,
@@ -87,6 +94,10 @@ def identify(
     recursive: Annotated[
         bool, typer.Option("--recursive/--no-recursive", help="Look into folders in folders.")
     ] = True,
+    tiles: TilesOption = None,
+    zoom: ZoomOption = None,
+    min_face_px: MinFaceOption = None,
+    max_faces: MaxFacesOption = None,
     model: ModelOption = "",
 ) -> None:
     """Identify everybody in pictures against the enrolled people.
@@ -102,7 +113,7 @@ def identify(
 
     shape = Format.JSONL if as_json else output_format
     files = pictures_from(paths, recursive=recursive)
-    gate = start(model)
+    gate = start(model, **detector_settings(tiles, min_face_px, max_faces, zoom))
     if not model and any(path.is_dir() for path in paths):
         gate = gate.for_folders()
     _warn(gate)

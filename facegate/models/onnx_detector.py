@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from facegate.domain.arrays import FloatArray, ImageArray
 from facegate.domain.faces import DetectedFace
+from facegate.domain.tiling import Look, TileMode, plan_looks
 from facegate.errors import ModelError, ShapeError
+from facegate.models.yolo_cells import GRID_PX, VALUES, faces_in_cells
 from facegate.vision.boxes import letterbox, non_max_suppression
+from facegate.vision.zoom import DOUBT_FROM, DOUBT_TO, zoom_looks
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
     from facegate.models.onnx_landmarker import OnnxLandmarker
-
-STRIDES = (8, 16, 32)
-GRID_PX = 32
-VALUES = 15
-"""The network's contract; see `facegate.models.yolo`, whose decoding is repeated here without
-torch (a test holds both together)."""
 
 SAME_FACE_SHARE = 0.4
 """Landmarks closer than this on average, in distances between the eyes, belong to one face. Of
@@ -30,7 +27,11 @@ SAME_FACE_SHARE = 0.4
 next nearest pair was 1.24 apart."""
 
 MAX_CANDIDATES = 1000
-"""Boxes that suppression looks at, the surest."""
+"""Boxes of one look that suppression gets, the surest; no look has this many faces, but noise
+might."""
+
+CUT_PX = 2.0
+"""A box that comes so near to a tile's inner border, in the network's pixels, was cut by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,30 +40,52 @@ class DetectorSettings:
 
     Attributes:
         score_threshold: least score of a face, a fraction.
-        candidate_threshold: least p_c of a cell that the landmark network gets to judge; without
-            one that judges, p_c is the score.
+        candidate_threshold: least score of what the landmark network gets to judge; without one
+            that judges, the detector's score is the last word.
         iou_threshold: a face that overlaps a surer one by more is the same face.
         long_side_px: larger frames are scaled down to this; smaller ones are left as they are.
-        closeup_side_px: frames larger than 1.5 times this are looked at once more at this size,
-            for faces so near that the first look sees only their skin. The network was taught
-            faces up to about this size.
-        border_px: black pixels around the frame, so that faces cut by its edge have room.
+        zoom_crops: at most so many small, doubtful faces are looked at again, nearer, each with
+            its surroundings; 0: none. Not where tiles show all of the frame nearer.
+        tiles: when large frames are also looked at in parts, at their own size.
         min_face_px: faces with a shorter box side, in frame pixels, are left out.
-        max_faces: at most this many are kept, the surest by p_c.
+        max_faces: at most this many are kept, the surest.
     """
 
     score_threshold: float = 0.75
     candidate_threshold: float = 0.3
     iou_threshold: float = 0.5
     long_side_px: int = 640
-    closeup_side_px: int = 224
-    border_px: int = 0
+    zoom_crops: int = 0
+    tiles: TileMode = TileMode.OFF
     min_face_px: float = 16.0
     max_faces: int = 200
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """What may be faces.
+
+    Attributes:
+        bboxes_xyxy: (n, 4) float32, frame pixels.
+        landmarks_xy: (n, 5, 2) float32, frame pixels.
+        scores: (n,) float32 in [0, 1].
+    """
+
+    bboxes_xyxy: FloatArray
+    landmarks_xy: FloatArray
+    scores: FloatArray
+
+    def take(self, places: npt.NDArray[np.integer[Any] | np.bool_]) -> Candidates:
+        """Some of them, by index or mask."""
+        return Candidates(self.bboxes_xyxy[places], self.landmarks_xy[places], self.scores[places])
+
+
 class OnnxFaceDetector:
     """Finds faces; fulfils `facegate.ports.Detector`.
+
+    The steps of `detect` can be called one by one, to time them or to look between them: `looks`,
+    and for each of these `canvas`, `cells` and `candidates`; the same for `zooms`; then `merged`
+    and `refined`.
 
     Args:
         session: the detection network.
@@ -103,6 +126,15 @@ class OnnxFaceDetector:
         """Name and short digest of the network."""
         return self._model_id
 
+    @property
+    def settings(self) -> DetectorSettings:
+        """How faces are looked for."""
+        return self._settings
+
+    def with_settings(self, settings: DetectorSettings) -> OnnxFaceDetector:
+        """The same networks, looking in another way."""
+        return OnnxFaceDetector(self._session, settings, self._model_id, self._landmarker)
+
     def detect(self, frame_bgr: ImageArray) -> list[DetectedFace]:
         """Find all faces.
 
@@ -121,60 +153,119 @@ class OnnxFaceDetector:
             raise ShapeError("frame_bgr", "uint8 of shape (h, w, 3)", actual)
         if 0 in frame_bgr.shape:
             return []
+        looks = self.looks(frame_bgr)
+        found = [self.look(frame_bgr, look) for look in looks]
+        found += [self.look(frame_bgr, zoom) for zoom in self.zooms(found, looks)]
+        return self.refined(frame_bgr, self.merged(found))
+
+    def look(self, frame_bgr: ImageArray, look: Look) -> Candidates:
+        """All steps of one look."""
+        return self.candidates(self.cells(self.canvas(frame_bgr, look)), look)
+
+    def looks(self, frame_bgr: ImageArray) -> list[Look]:
+        """Which parts of a frame the network sees, and at which scale; the whole is among them."""
         settings = self._settings
-        looks = [self._look(frame_bgr, scale) for scale in self._scales(frame_bgr)]
-        boxes, landmarks, scores = (np.concatenate(part) for part in zip(*looks, strict=True))
-        # Suppression grows with the square; no picture has this many faces, but noise might.
-        surest = np.argsort(-scores, kind="stable")[:MAX_CANDIDATES]
-        boxes, landmarks, scores = boxes[surest], landmarks[surest], scores[surest]
-        kept = non_max_suppression(boxes, scores, settings.iou_threshold)
-        kept = kept[(boxes[kept, 2:] - boxes[kept, :2]).min(axis=1) >= settings.min_face_px]
-        kept = kept[: settings.max_faces]
-        faces = [DetectedFace(boxes[i], landmarks[i], float(scores[i])) for i in kept]
-        if self._landmarker is not None:
-            faces = self._landmarker.refine(frame_bgr, faces)
-            faces = [face for face in faces if face.score >= settings.score_threshold]
-        faces = without_doubles(faces)
-        return sorted(faces, key=lambda face: -face.area_px)
+        height, width = frame_bgr.shape[:2]
+        return plan_looks(
+            (width, height), settings.long_side_px, settings.tiles, settings.min_face_px
+        )
 
-    def _scales(self, frame_bgr: ImageArray) -> list[float]:
-        """Factors at which the frame is looked at."""
-        longest = max(frame_bgr.shape[:2])
-        scales = [min(1.0, self._settings.long_side_px / longest)]
-        if longest > 1.5 * self._settings.closeup_side_px:
-            scales.append(self._settings.closeup_side_px / longest)
-        return scales
+    def zooms(self, found: list[Candidates], looks: list[Look]) -> list[Look]:
+        """Where to look again after the looks; mostly nowhere."""
+        settings = self._settings
+        if len(looks) != 1 or not settings.zoom_crops:
+            return []
+        sure = max(DOUBT_TO, settings.score_threshold)
+        doubtful = found[0].take(found[0].scores < sure)
+        return zoom_looks(
+            doubtful.bboxes_xyxy,
+            doubtful.scores,
+            looks[0],
+            settings.zoom_crops,
+            settings.min_face_px,
+        )
 
-    def _look(
-        self, frame_bgr: ImageArray, scale: float
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Boxes (n, 4), landmarks (n, 5, 2) in frame pixels, and scores (n,), at one scale."""
-        border_px = self._settings.border_px
-        canvas = letterbox(frame_bgr, scale, border_px, GRID_PX)
+    def canvas(self, frame_bgr: ImageArray, look: Look) -> ImageArray:
+        """What the network sees in one look: (H, W, 3) uint8, sides multiples of GRID_PX."""
+        part = frame_bgr[look.top : look.bottom, look.left : look.right]
+        return letterbox(part, look.scale, 0, GRID_PX)
+
+    def cells(self, canvas: ImageArray) -> FloatArray:
+        """Run the network: (cells, 16) raw values. Raises ModelError."""
         try:
             cells: FloatArray = self._session.run(None, {self._input_name: canvas[None]})[0][0]
         except Exception as error:  # onnxruntime's errors have no common public base
             raise ModelError(f"{self._model_id} failed to run: {error}") from error
-        centers, strides = cell_grid(*canvas.shape[:2])
-        # Comparing logits saves a sigmoid of every cell. NaN compares false: no face.
+        return cells
+
+    def candidates(self, cells: FloatArray, look: Look) -> Candidates:
+        """Read one look's values: the best box of each group that overlaps, surest first."""
+        settings = self._settings
+        width, height = look.right - look.left, look.bottom - look.top
+        seen_w, seen_h = look.seen_wh
+        least = self._least_score
+        if settings.zoom_crops:
+            least = min(least, DOUBT_FROM)
+        boxes, landmarks, scores = faces_in_cells(cells, _on_grid(seen_h), _on_grid(seen_w), least)
+        # The canvas is as large as rounding allowed; go back by the true ratio of each side.
+        back_xy = np.array([width / seen_w, height / seen_h], dtype=np.float32)
+        corner_xy = np.array([look.left, look.top], dtype=np.float32)
+        found = Candidates(
+            boxes * np.tile(back_xy, 2) + np.tile(corner_xy, 2),
+            landmarks * back_xy + corner_xy,
+            scores,
+        )
+        found = found.take(~_is_cut(found.bboxes_xyxy, look))
+        found = found.take(np.argsort(-found.scores, kind="stable")[:MAX_CANDIDATES])
+        kept = non_max_suppression(found.bboxes_xyxy, found.scores, settings.iou_threshold)
+        return found.take(kept)
+
+    @property
+    def _least_score(self) -> float:
         least = self._settings.score_threshold
         if self._landmarker is not None and self._landmarker.judges:
             least = min(least, self._settings.candidate_threshold)
-        limit = np.log(least / (1 - least))
-        found = np.flatnonzero(cells[:, 0] >= limit)
-        scores, boxes, landmarks = decode(cells[found], centers[found], strides[found])
-        finite = np.isfinite(boxes).all(axis=1) & np.isfinite(landmarks).all(axis=(1, 2))
-        # The canvas is as large as rounding allowed; go back by the true ratio of each side.
-        height, width = frame_bgr.shape[:2]
-        ratio_xy = np.array(
-            [max(1, round(width * scale)) / width, max(1, round(height * scale)) / height],
-            dtype=np.float32,
-        )
-        return (
-            ((boxes[finite] - border_px) / np.tile(ratio_xy, 2)).astype(np.float32),
-            ((landmarks[finite] - border_px) / ratio_xy).astype(np.float32),
-            scores[finite],
-        )
+        return least
+
+    def merged(self, found: list[Candidates]) -> list[DetectedFace]:
+        """One list of the faces of all looks, surest first, within the limits of the settings."""
+        settings = self._settings
+        boxes = np.concatenate([one.bboxes_xyxy for one in found])
+        landmarks = np.concatenate([one.landmarks_xy for one in found])
+        scores = np.concatenate([one.scores for one in found])
+        kept = np.arange(len(scores))
+        if len(found) > 1:
+            kept = non_max_suppression(boxes, scores, settings.iou_threshold)
+        kept = kept[scores[kept] >= self._least_score]
+        kept = kept[(boxes[kept, 2:] - boxes[kept, :2]).min(axis=1) >= settings.min_face_px]
+        kept = kept[: settings.max_faces]
+        return [DetectedFace(boxes[i], landmarks[i], float(scores[i])) for i in kept]
+
+    def refined(self, frame_bgr: ImageArray, faces: list[DetectedFace]) -> list[DetectedFace]:
+        """Give faces exact landmarks, drop what turns out to be none; largest box first."""
+        if self._landmarker is not None:
+            faces = self._landmarker.refine(frame_bgr, faces)
+            faces = [face for face in faces if face.score >= self._settings.score_threshold]
+        return sorted(without_doubles(faces), key=lambda face: -face.area_px)
+
+
+def _is_cut(bboxes_xyxy: FloatArray, look: Look) -> npt.NDArray[np.bool_]:
+    """Say of (n, 4) boxes whether a tile's border inside the frame cuts them.
+
+    Such a face is whole in a neighboring tile or on a coarser level.
+    """
+    near = CUT_PX / look.scale
+    width, height = look.frame_wh
+    borders = np.array([look.left, look.top, look.right, look.bottom], np.float32)
+    inside = borders != np.array([0, 0, width, height])
+    beyond = np.concatenate(
+        [bboxes_xyxy[:, :2] <= borders[:2] + near, bboxes_xyxy[:, 2:] >= borders[2:] - near], axis=1
+    )
+    return np.asarray((beyond & inside).any(axis=1))
+
+
+def _on_grid(side_px: int) -> int:
+    return -(-side_px // GRID_PX) * GRID_PX
 
 
 def without_doubles(faces: list[DetectedFace]) -> list[DetectedFace]:
@@ -183,49 +274,14 @@ def without_doubles(faces: list[DetectedFace]) -> list[DetectedFace]:
     Boxes of very different size around one face overlap too little for suppression to see it; their
     landmarks, once refined, nearly coincide, which those of two people never do.
     """
-    kept: list[DetectedFace] = []
-    for face in sorted(faces, key=lambda one: -one.score):
-        points = [other.landmarks_xy for other in kept]
-        if not any(_coincide(face.landmarks_xy, other) for other in points):
-            kept.append(face)
-    return kept
-
-
-def _coincide(landmarks_a: FloatArray, landmarks_b: FloatArray) -> bool:
-    apart = float(np.linalg.norm(landmarks_a - landmarks_b, axis=1).mean())
-    eyes = max(float(np.linalg.norm(one[1] - one[0])) for one in (landmarks_a, landmarks_b))
-    return apart < SAME_FACE_SHARE * eyes
-
-
-@lru_cache(maxsize=16)
-def cell_grid(height: int, width: int) -> tuple[FloatArray, FloatArray]:
-    """Where the cells of all grids are: (cells, 2) centers in pixels and (cells,) strides."""
-    centers, strides = [], []
-    for stride in STRIDES:
-        y, x = np.indices((height // stride, width // stride), dtype=np.float32)
-        centers.append((np.stack([x.ravel(), y.ravel()], axis=1) + 0.5) * stride)
-        strides.append(np.full(x.size, stride, dtype=np.float32))
-    grid: tuple[FloatArray, FloatArray] = (
-        np.concatenate(centers).astype(np.float32),
-        np.concatenate(strides),
-    )
-    for part in grid:  # shared between calls
-        part.setflags(write=False)
-    return grid
-
-
-def decode(
-    cells: FloatArray, centers_xy: FloatArray, strides: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Turn the raw values of n cells into scores (n,), boxes (n, 4) and landmarks (n, 5, 2).
-
-    Pixels are those of the network's input. See `facegate.models.yolo.decode`.
-    """
-    scores = (1.0 / (1.0 + np.exp(-cells[:, 0]))).astype(np.float32)
-    stride = strides[:, None]
-    middles = centers_xy + cells[:, 1:3] * stride
-    halves = np.exp(np.clip(cells[:, 3:5], -4.0, 5.0)) * stride / 2
-    boxes = np.concatenate([middles - halves, middles + halves], axis=1).astype(np.float32)
-    offsets = cells[:, 5:].reshape(-1, 5, 2)
-    landmarks = (centers_xy[:, None, :] + offsets * stride[:, :, None]).astype(np.float32)
-    return scores, boxes, landmarks
+    if len(faces) < 2:
+        return list(faces)
+    ordered = sorted(faces, key=lambda one: -one.score)
+    points = np.stack([face.landmarks_xy for face in ordered])
+    eyes = np.linalg.norm(points[:, 1] - points[:, 0], axis=1)
+    kept: list[int] = []
+    for number, (own, between) in enumerate(zip(points, eyes, strict=True)):
+        apart = np.linalg.norm(points[kept] - own, axis=2).mean(axis=1)
+        if not (apart < SAME_FACE_SHARE * np.maximum(eyes[kept], between)).any():
+            kept.append(number)
+    return [ordered[number] for number in kept]

@@ -129,11 +129,27 @@ class OnnxLandmarker:
         Raises:
             ModelError: the network failed.
         """
-        refined: list[DetectedFace] = []
+        looks_xy = self.looks(frame_bgr, faces)
+        return [self._judged(face, looks) for face, looks in zip(faces, looks_xy, strict=True)]
+
+    def looks(self, frame_bgr: ImageArray, faces: Sequence[DetectedFace]) -> FloatArray:
+        """What each look at each face says.
+
+        Args:
+            frame_bgr: (h, w, 3) uint8.
+            faces: found in it.
+
+        Returns:
+            (n, looks, 5, 2) landmarks in frame pixels.
+
+        Raises:
+            ModelError: the network failed.
+        """
+        looks_xy = [np.zeros((0, 2 * len(ZOOMS), 5, 2), np.float32)]
         for first in range(0, len(faces), BATCH_FACES):
             batch = faces[first : first + BATCH_FACES]
             looks = [
-                (face, zoom * SIDE_PX / (MARGIN * _longer_side(face)))
+                (face, zoom * SIDE_PX / (MARGIN * longer_side(face)))
                 for face in batch
                 for zoom in ZOOMS
             ]
@@ -144,16 +160,15 @@ class OnnxLandmarker:
                     for (face, scale), found in zip(looks, points, strict=True)
                 ]
             )
-            for face, several in zip(batch, np.split(placed, len(batch)), strict=True):
-                refined.append(self._judged(face, several.reshape(-1, 5, 2)))
-        return refined
+            looks_xy.append(placed.reshape(len(batch), -1, 5, 2))
+        return np.concatenate(looks_xy)
 
     def _judged(self, face: DetectedFace, looks_xy: FloatArray) -> DetectedFace:
         if not np.isfinite(looks_xy).all():
             return face
         score = face.score
         if self._agreement is not None:
-            score = self._agreement.score(score, spread_of_looks(looks_xy, _longer_side(face)))
+            score = self._agreement.score(score, spread_of_looks(looks_xy, longer_side(face)))
         return DetectedFace(face.bbox_xyxy, looks_xy.mean(axis=0), score)
 
     def _points(self, crops_bgr: ImageArray) -> FloatArray:
@@ -201,5 +216,6 @@ def _middle(face: DetectedFace) -> FloatArray:
     return np.asarray((face.bbox_xyxy[:2] + face.bbox_xyxy[2:]) / 2, dtype=np.float32)
 
 
-def _longer_side(face: DetectedFace) -> float:
+def longer_side(face: DetectedFace) -> float:
+    """Longer side of a face's box in pixels, at least 1."""
     return max(1.0, float((face.bbox_xyxy[2:] - face.bbox_xyxy[:2]).max()))

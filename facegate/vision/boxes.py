@@ -13,6 +13,11 @@ from facegate.domain.arrays import FloatArray, ImageArray
 IntArray = npt.NDArray[np.int64]
 
 
+BLOCK = 128
+"""Boxes that suppression settles at once: more need larger matrices, fewer need more rounds. All 20
+candidates around one face fit one block, and a crowd's 1,000 make no matrix of a million."""
+
+
 def iou_matrix(
     bboxes_a: npt.NDArray[np.floating[Any]], bboxes_b: npt.NDArray[np.floating[Any]]
 ) -> FloatArray:
@@ -26,19 +31,26 @@ def iou_matrix(
         (n, m) float32 in [0, 1]; 0 where a box has no area.
     """
     a, b = np.asarray(bboxes_a, dtype=np.float32), np.asarray(bboxes_b, dtype=np.float32)
-    top_left = np.maximum(a[:, None, :2], b[None, :, :2])
-    bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    intersection = np.prod(np.clip(bottom_right - top_left, 0, None), axis=2)
-    area_a = np.prod(np.clip(a[:, 2:] - a[:, :2], 0, None), axis=1)
-    area_b = np.prod(np.clip(b[:, 2:] - b[:, :2], 0, None), axis=1)
-    union = area_a[:, None] + area_b[None, :] - intersection
+    widths = np.minimum(a[:, None, 2], b[None, :, 2]) - np.maximum(a[:, None, 0], b[None, :, 0])
+    heights = np.minimum(a[:, None, 3], b[None, :, 3]) - np.maximum(a[:, None, 1], b[None, :, 1])
+    intersection = np.maximum(widths, 0) * np.maximum(heights, 0)
+    union = _areas(a)[:, None] + _areas(b)[None, :] - intersection
     return np.divide(intersection, union, out=np.zeros_like(union), where=union > 0)
+
+
+def _areas(bboxes: FloatArray) -> FloatArray:
+    sides = np.maximum(bboxes[:, 2:] - bboxes[:, :2], 0)
+    areas: FloatArray = sides[:, 0] * sides[:, 1]
+    return areas
 
 
 def non_max_suppression(
     bboxes_xyxy: FloatArray, scores: FloatArray, iou_threshold: float = 0.5
 ) -> IntArray:
     """Keep the best box of each group that overlaps.
+
+    Blocks of boxes, the best first, are compared with those kept so far and among themselves, so
+    that the work grows with the boxes times those kept, not with the square.
 
     Args:
         bboxes_xyxy: (n, 4).
@@ -51,13 +63,34 @@ def non_max_suppression(
     Source:
         Redmon et al., You Only Look Once, 2016: greedy suppression at IoU 0.5.
     """
-    order = np.argsort(-scores, kind="stable")
-    overlaps = iou_matrix(bboxes_xyxy[order], bboxes_xyxy[order]) > iou_threshold
-    alive = np.ones(len(order), dtype=bool)
-    for place in range(len(order)):
-        if alive[place]:
-            alive[place + 1 :] &= ~overlaps[place, place + 1 :]
-    return order[alive].astype(np.int64)
+    order = np.argsort(-scores, kind="stable").astype(np.int64)
+    kept = order[:0]
+    for first in range(0, len(order), BLOCK):
+        block = order[first : first + BLOCK]
+        if len(kept):
+            taken = iou_matrix(bboxes_xyxy[block], bboxes_xyxy[kept]) > iou_threshold
+            block = block[~taken.any(axis=1)]
+        kept = np.concatenate([kept, block[_not_suppressed(bboxes_xyxy[block], iou_threshold)]])
+    return kept
+
+
+def _not_suppressed(bboxes_xyxy: FloatArray, iou_threshold: float) -> npt.NDArray[np.bool_]:
+    """What greedy suppression keeps of boxes that are sorted, best first.
+
+    Each round lets only those suppress that the round before kept. After k rounds at least the
+    first k boxes are settled, so what no longer changes is the greedy result; it mostly takes 3.
+
+    Source:
+        Zheng et al., Enhancing Geometric Factors in Model Learning and Inference for Object
+        Detection and Instance Segmentation, 2021: Cluster-NMS.
+    """
+    suppresses = np.triu(iou_matrix(bboxes_xyxy, bboxes_xyxy) > iou_threshold, k=1)
+    kept: npt.NDArray[np.bool_] = np.ones(len(bboxes_xyxy), dtype=bool)
+    while True:
+        again = np.logical_not(np.any(suppresses[kept], axis=0))
+        if np.array_equal(again, kept):
+            return kept
+        kept = again
 
 
 def letterbox(frame_bgr: ImageArray, scale: float, border_px: int, grid_px: int) -> ImageArray:

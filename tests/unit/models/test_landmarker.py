@@ -130,19 +130,26 @@ def test_looks_that_disagree_make_a_face_less_likely() -> None:
     assert agreement.score(0.0, 0.03) < 1e-6 < agreement.score(0.4, 0.03) < agreement.score(1, 0.03)
 
 
+WEIGHTS = {"first_score": 2.2606, "log_spread": -3.1610, "bias": -11.9989}
+
+
 def test_a_face_is_sure_and_a_wall_is_not(portrait_paths: dict[str, Path]) -> None:
     gate = start()
+    plain = gate.landmarker
+    judging = OnnxLandmarker(plain._session, "x", Agreement(**WEIGHTS))
     frame = load_image(portrait_paths["hopper"]).frame_bgr
     face = gate.detector.detect(frame)[0]
     doubtful = DetectedFace(face.bbox_xyxy, face.landmarks_xy, 0.5)
-    (sure,) = gate.landmarker.refine(frame, [doubtful])
+    (sure,) = judging.refine(frame, [doubtful])
     wall = np.random.default_rng(0).integers(90, 110, frame.shape, np.uint8)
-    (nothing,) = gate.landmarker.refine(wall, [doubtful])
+    (nothing,) = judging.refine(wall, [doubtful])
     assert nothing.score < 0.5
     assert sure.score > 0.7
-    plain = OnnxLandmarker(gate.landmarker._session, "x")
-    assert not plain.judges
-    assert plain.refine(frame, [doubtful])[0].score == 0.5
+    assert judging.judges
+    assert not plain.judges, "the detector's own score is as good, and the card has no weights"
+    (left,) = plain.refine(frame, [doubtful])
+    assert left.score == 0.5
+    assert np.array_equal(left.landmarks_xy, sure.landmarks_xy)
 
 
 @pytest.mark.parametrize(
@@ -152,9 +159,23 @@ def test_a_face_is_sure_and_a_wall_is_not(portrait_paths: dict[str, Path]) -> No
 )  # fmt: skip
 def test_a_card_without_usable_weights_is_refused(section: object) -> None:
     card = choose_card(read_cards(models_folder()), Task.LANDMARKS)
-    assert Agreement.from_card(card) == start().landmarker._agreement
+    good = dataclasses.replace(card, content={**card.content, "agreement": WEIGHTS})
+    assert Agreement.from_card(good) == Agreement(**WEIGHTS)
     content = {**card.content, "agreement": section}
     if section is None:
         del content["agreement"]
     with pytest.raises(ModelError, match="agreement"):
         Agreement.from_card(dataclasses.replace(card, content=content))
+
+
+def test_looks_are_those_that_the_mean_is_made_of(portrait_paths: dict[str, Path]) -> None:
+    gate = start()
+    frame = load_image(portrait_paths["collins"]).frame_bgr
+    face = gate.detector.detect(frame)[0]
+    faces = [face, DetectedFace(face.bbox_xyxy + 3, face.landmarks_xy, 0.9)]
+    looks = gate.landmarker.looks(frame, faces)
+    assert looks.shape == (2, 6, 5, 2)
+    refined = gate.landmarker.refine(frame, faces)
+    for one, several in zip(refined, looks, strict=True):
+        assert one.landmarks_xy == pytest.approx(several.mean(axis=0), abs=1e-3)
+    assert gate.landmarker.looks(frame, []).shape == (0, 6, 5, 2)
