@@ -8,7 +8,6 @@ suppression.
 from __future__ import annotations
 
 import time
-from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -16,15 +15,11 @@ import numpy as np
 from facegate.domain.arrays import FloatArray, ImageArray
 from facegate.domain.detections import Detections
 from facegate.errors import ModelError
+from facegate.models.yolo_cells import GRID_PX, VALUES, cell_grid, faces_in_cells
 from facegate.vision.boxes import letterbox, non_max_suppression
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
-
-STRIDES = (8, 16, 32)
-GRID_PX = 32
-VALUES, FIT = 16, 15
-"""What a cell predicts; see `facegate.models.yolo`."""
 
 SIDE_PX = 640
 CANDIDATES_FROM = 0.02
@@ -42,12 +37,8 @@ class CellNetwork(Protocol):
     def model_id(self) -> str:
         """Name and short digest of the network."""
 
-    @property
-    def cell_origin(self) -> float:
-        """Where offsets are counted from, in strides: 0.5 for a cell's middle, 0 for its corner."""
-
     def cells(self, canvas_bgr: ImageArray) -> FloatArray:
-        """(h, w, 3) uint8, sides multiples of 32, to raw (cells, 16), finest grid first."""
+        """(h, w, 3) uint8, sides multiples of 32, to (cells, 16); see `faces_in_cells`."""
 
 
 class YoloCells:
@@ -60,8 +51,6 @@ class YoloCells:
     Raises:
         ModelError: it is no such network.
     """
-
-    cell_origin = 0.5
 
     def __init__(self, session: InferenceSession, model_id: str) -> None:
         outputs = session.get_outputs()
@@ -127,9 +116,7 @@ class OneLook:
         scaled = time.perf_counter()
         cells = self._network.cells(canvas)
         ran = time.perf_counter()
-        boxes, landmarks, scores = decode(
-            cells, canvas.shape[:2], self._network.cell_origin, self._candidates_from
-        )
+        boxes, landmarks, scores = self._candidates(cells, *canvas.shape[:2])
         kept = non_max_suppression(boxes, scores, self._suppress_from_iou)
         # Rounded sides make the two directions differ a little; go back by the true ratios.
         ratio_xy = np.array(
@@ -145,61 +132,13 @@ class OneLook:
         stages = ("scaling", scaled - begin), ("network", ran - scaled), ("suppression", done - ran)
         return found, {name: 1e3 * span for name, span in stages}
 
-
-def decode(
-    cells: FloatArray, canvas_hw: tuple[int, ...], cell_origin: float, least: float
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Turn raw cells into candidates.
-
-    The score is the geometric mean of the chance of a face and the fit of its box.
-
-    Args:
-        cells: (cells, 16), see `facegate.models.yolo.decode`.
-        canvas_hw: size of the network's input.
-        cell_origin: see CellNetwork.
-        least: score from which candidates are kept, the MOST_CANDIDATES surest at most.
-
-    Returns:
-        Boxes (n, 4), landmarks (n, 5, 2), both in canvas pixels and finite, and scores (n,),
-        falling.
-
-    Raises:
-        ModelError: the network did not give one row for each cell.
-    """
-    corners, strides = _grid(*canvas_hw)
-    if len(cells) != len(corners):
-        raise ModelError(f"The network gave {len(cells)} cells where {len(corners)} are.")
-    scores = np.sqrt(_logistic(cells[:, 0]) * _logistic(cells[:, FIT]))
-    found = np.flatnonzero(scores >= least)  # NaN compares false: no face
-    found = found[np.argsort(-scores[found], kind="stable")][:MOST_CANDIDATES]
-    stride, values = strides[found, None], cells[found]
-    origins = corners[found] + cell_origin * stride
-    middles = origins + values[:, 1:3] * stride
-    halves = np.exp(np.clip(values[:, 3:5], -4.0, 5.0)) * stride / 2
-    boxes = np.concatenate([middles - halves, middles + halves], axis=1)
-    landmarks = origins[:, None] + values[:, 5:FIT].reshape(-1, 5, 2) * stride[:, :, None]
-    finite = np.isfinite(boxes).all(axis=1) & np.isfinite(landmarks).all(axis=(1, 2))
-    return (
-        boxes[finite].astype(np.float32),
-        landmarks[finite].astype(np.float32),
-        scores[found][finite].astype(np.float32),
-    )
-
-
-def _logistic(logits: FloatArray) -> FloatArray:
-    # Beyond 60 the function is 0 or 1 to the last digit; the limit keeps the power finite.
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -60.0, 60.0))), np.float32)
-
-
-@lru_cache(maxsize=16)
-def _grid(height: int, width: int) -> tuple[FloatArray, FloatArray]:
-    """(cells, 2) upper left corners in pixels and (cells,) strides, in output order."""
-    corners, strides = [], []
-    for stride in STRIDES:
-        y, x = np.indices((height // stride, width // stride), dtype=np.float32)
-        corners.append(np.stack([x.ravel(), y.ravel()], axis=1) * stride)
-        strides.append(np.full(x.size, stride, np.float32))
-    grid = np.concatenate(corners), np.concatenate(strides)
-    for part in grid:  # shared between calls
-        part.setflags(write=False)
-    return grid
+    def _candidates(
+        self, cells: FloatArray, height: int, width: int
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The MOST_CANDIDATES surest, the surest first."""
+        count = len(cell_grid(height, width)[0])
+        if len(cells) != count:
+            raise ModelError(f"The network gave {len(cells)} cells where {count} are.")
+        found = faces_in_cells(cells, height, width, self._candidates_from)
+        surest = np.argsort(-found[2], kind="stable")[:MOST_CANDIDATES]
+        return found[0][surest], found[1][surest], found[2][surest]

@@ -3,8 +3,8 @@
 Source:
     Wu, Peng and Yu, YuNet: a tiny millisecond-level face detector, Machine Intelligence Research
     20, 2023; ShiqiYu/libfacedetection.train, whose exported networks give the chances of a face
-    (`cls`) and of an object (`obj`), boxes and landmarks of three grids. Cells count from their
-    upper left corner.
+    (`cls`) and of an object (`obj`), boxes and landmarks of three grids. Its cells count from their
+    upper left corner; here they are brought to ours, which count from the middle.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import numpy as np
 
 from facegate.domain.arrays import FloatArray, ImageArray
 from facegate.errors import ModelError
-from facegate.models.one_look import STRIDES
 from facegate.models.registry import DIGEST_LETTERS
 from facegate.models.runtime import open_session
+from facegate.models.yolo_cells import FIT, STRIDES
 
 _PARTS = (("obj", 1), ("bbox", 4), ("kps", 10), ("cls", 1))
+"""Its outputs in the order of our values, see `facegate.models.yolo`."""
 
 
 class YuNetCells:
@@ -33,8 +34,6 @@ class YuNetCells:
     Raises:
         ModelError: it cannot be read, or is another network.
     """
-
-    cell_origin = 0.0
 
     def __init__(self, path: Path, threads: int) -> None:
         try:
@@ -60,19 +59,27 @@ class YuNetCells:
 
     def cells(self, canvas_bgr: ImageArray) -> FloatArray:
         """See CellNetwork; chances come back as logits. Raises ModelError."""
-        batch = np.ascontiguousarray(canvas_bgr.transpose(2, 0, 1)[None], np.float32)
+        return self.batch(canvas_bgr[None])[0]
+
+    def batch(self, frames_bgr: ImageArray) -> FloatArray:
+        """(n, h, w, 3) uint8, sides multiples of 32, to (n, cells, 16). Raises ModelError."""
+        pixels = np.ascontiguousarray(frames_bgr.transpose(0, 3, 1, 2), np.float32)
         try:
-            values = self._session.run(self._names, {self._input_name: batch})
+            values = self._session.run(self._names, {self._input_name: pixels})
         except Exception as error:  # onnxruntime's errors have no common public base
             raise ModelError(f"{self.model_id} failed to run: {error}") from error
         outputs = dict(zip(self._names, values, strict=True))
         rows = []
         for stride in STRIDES:
             obj, bbox, kps, cls = (
-                outputs[f"{part}_{stride}"].reshape(-1, width) for part, width in _PARTS
+                outputs[f"{part}_{stride}"].reshape(len(pixels), -1, width)
+                for part, width in _PARTS
             )
-            rows.append(np.concatenate([_logit(obj), bbox, kps, _logit(cls)], axis=1))
-        return np.concatenate(rows).astype(np.float32)
+            rows.append(np.concatenate([_logit(obj), bbox, kps, _logit(cls)], axis=2))
+        cells = np.concatenate(rows, axis=1).astype(np.float32)
+        cells[..., 1:3] -= 0.5
+        cells[..., 5:FIT] -= 0.5
+        return cells
 
 
 def _logit(chance: FloatArray) -> FloatArray:

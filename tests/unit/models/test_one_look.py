@@ -11,8 +11,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from facegate.errors import ModelError
-from facegate.models.one_look import VALUES, OneLook, YoloCells, decode
+from facegate.models.one_look import OneLook, YoloCells
 from facegate.models.runtime import open_session
+from facegate.models.yolo_cells import VALUES, faces_in_cells
 from facegate.models.yunet import YuNetCells
 
 SIDE = 64
@@ -24,8 +25,8 @@ class Scripted:
 
     model_id = "scripted@000000000000"
 
-    def __init__(self, cell: int, values: list[float], origin: float = 0.5) -> None:
-        self.cell_origin = origin
+    def __init__(self, cell: int, values: list[float], missing: int = 0) -> None:
+        self._missing = missing
         self._cell, self._values = cell, values
         self.seen: list[tuple[int, ...]] = []
 
@@ -34,11 +35,10 @@ class Scripted:
         height, width = canvas_bgr.shape[:2]
         raw = np.full((sum(height * width // s**2 for s in (8, 16, 32)), VALUES), -20, np.float32)
         raw[self._cell] = self._values
-        return raw
+        return raw[self._missing :]
 
 
-@pytest.mark.parametrize("origin", [0.0, 0.5])
-def test_decoding_is_what_plain_loops_give(origin: float) -> None:
+def test_decoding_is_what_plain_loops_give() -> None:
     raw = np.random.default_rng(0).normal(0, 1, (CELLS, VALUES)).astype(np.float32)
     expected = []
     number = 0
@@ -47,7 +47,7 @@ def test_decoding_is_what_plain_loops_give(origin: float) -> None:
             for column in range(SIDE // stride):
                 v = raw[number].astype(float)
                 number += 1
-                x, y = (column + origin) * stride, (row + origin) * stride
+                x, y = (column + 0.5) * stride, (row + 0.5) * stride
                 score = math.sqrt(1 / (1 + math.exp(-v[0])) / (1 + math.exp(-v[15])))
                 mx, my = x + v[1] * stride, y + v[2] * stride
                 w, h = math.exp(v[3]) * stride / 2, math.exp(v[4]) * stride / 2
@@ -55,7 +55,9 @@ def test_decoding_is_what_plain_loops_give(origin: float) -> None:
                 if score >= 0.4:
                     expected.append((score, [mx - w, my - h, mx + w, my + h], points))
     expected.sort(key=lambda one: -one[0])
-    boxes, landmarks, scores = decode(raw, (SIDE, SIDE), origin, 0.4)
+    boxes, landmarks, scores = faces_in_cells(raw, SIDE, SIDE, 0.4)
+    order = np.argsort(-scores)
+    boxes, landmarks, scores = boxes[order], landmarks[order], scores[order]
     assert scores == pytest.approx([one[0] for one in expected], abs=1e-5)
     assert boxes == pytest.approx(np.array([one[1] for one in expected]), abs=1e-3)
     found = np.stack([landmarks[:, 0, 0], landmarks[:, 0, 1], landmarks[:, 4, 1]], axis=1)
@@ -64,12 +66,12 @@ def test_decoding_is_what_plain_loops_give(origin: float) -> None:
 
 def test_what_is_no_number_is_no_face() -> None:
     raw = np.full((CELLS, VALUES), np.nan, np.float32)
-    assert len(decode(raw, (SIDE, SIDE), 0.5, 0.02)[2]) == 0
+    assert len(faces_in_cells(raw, SIDE, SIDE, 0.02)[2]) == 0
     raw[:] = 5
     raw[3, 1], raw[4, 3] = np.inf, np.nan
-    assert len(decode(raw, (SIDE, SIDE), 0.5, 0.02)[2]) == CELLS - 2
-    with pytest.raises(ModelError):
-        decode(raw[:-1], (SIDE, SIDE), 0.5, 0.02)
+    assert len(faces_in_cells(raw, SIDE, SIDE, 0.02)[2]) == CELLS - 2
+    with pytest.raises(ModelError, match="cells"):
+        OneLook(Scripted(5, [0.0] * VALUES, missing=1), SIDE).look(np.zeros((9, 9, 3), np.uint8))
 
 
 def test_faces_come_back_in_the_pixels_of_the_picture() -> None:
@@ -103,11 +105,11 @@ def yunet(path: Path, side: int | str = "side", leave_out: str = "") -> Path:
             nodes += [
                 helper.make_node("Constant", [], [f"w_{name}"], value=constant),
                 helper.make_node("MatMul", [f"t{stride}", f"w_{name}"], [f"m_{name}"]),
-                helper.make_node("Constant", [], [f"s_{name}"], value_ints=[1, -1, width]),
+                helper.make_node("Constant", [], [f"s_{name}"], value_ints=[0, -1, width]),
                 helper.make_node("Reshape", [f"m_{name}", f"s_{name}"], [name]),
             ]
             outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
-    frame = helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, side, side])
+    frame = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", 3, side, side])
     graph = helper.make_graph(nodes, "yunet", [frame], outputs)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     onnx.save(model, path)
@@ -120,8 +122,10 @@ def test_yunets_outputs_become_cells(tmp_path: Path) -> None:
     canvas[8:16, 24:32] = 1  # one cell of the finest grid, row 1, column 3 of 12
     cells = network.cells(canvas)
     assert cells.shape == (8 * 12 + 4 * 6 + 2 * 3, VALUES)
-    assert cells[15] == pytest.approx([16.118, *[1] * 14, 16.118], abs=0.2)  # a sure chance
-    assert cells[16] == pytest.approx([-16.118, *[0] * 14, -16.118], abs=0.2)
+    # A sure chance; places count from the middle of the cell, not from its corner.
+    assert cells[15] == pytest.approx([16.118, 0.5, 0.5, 1, 1, *[0.5] * 10, 16.118], abs=0.2)
+    assert cells[16] == pytest.approx([-16.118, -0.5, -0.5, 0, 0, *[-0.5] * 10, -16.118], abs=0.2)
+    assert np.array_equal(network.batch(np.stack([canvas, canvas]))[1], cells)
     assert network.model_id.startswith("y@")
 
 
