@@ -136,13 +136,12 @@ class FaceGate:
     @cached_property
     def landmarker(self) -> OnnxLandmarker:
         """Our landmark network, which refines what the detector found."""
-        from facegate.models.onnx_landmarker import Agreement, OnnxLandmarker
+        from facegate.models.onnx_landmarker import OnnxLandmarker
         from facegate.models.runtime import open_session
 
         card = self.landmarks_card
         session = open_session(card.read_weights(), self.settings.thread_count)
-        agreement = Agreement.from_card(card) if "agreement" in card.content else None
-        return OnnxLandmarker(session, card.model_id, agreement)
+        return OnnxLandmarker(session, card.model_id)
 
     @cached_property
     def pad_card(self) -> ModelCard:

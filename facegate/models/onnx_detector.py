@@ -40,8 +40,6 @@ class DetectorSettings:
 
     Attributes:
         score_threshold: least score of a face, a fraction.
-        candidate_threshold: least score of what the landmark network gets to judge; without one
-            that judges, the detector's score is the last word.
         iou_threshold: a face that overlaps a surer one by more is the same face.
         long_side_px: larger frames are scaled down to this; smaller ones are left as they are.
         zoom_crops: at most so many small, doubtful faces are looked at again, nearer, each with
@@ -52,7 +50,6 @@ class DetectorSettings:
     """
 
     score_threshold: float = 0.75
-    candidate_threshold: float = 0.3
     iou_threshold: float = 0.5
     long_side_px: int = 640
     zoom_crops: int = 0
@@ -203,7 +200,7 @@ class OnnxFaceDetector:
         settings = self._settings
         width, height = look.right - look.left, look.bottom - look.top
         seen_w, seen_h = look.seen_wh
-        least = self._least_score
+        least = settings.score_threshold
         if settings.zoom_crops:
             least = min(least, DOUBT_FROM)
         boxes, landmarks, scores = faces_in_cells(cells, _on_grid(seen_h), _on_grid(seen_w), least)
@@ -220,13 +217,6 @@ class OnnxFaceDetector:
         kept = non_max_suppression(found.bboxes_xyxy, found.scores, settings.iou_threshold)
         return found.take(kept)
 
-    @property
-    def _least_score(self) -> float:
-        least = self._settings.score_threshold
-        if self._landmarker is not None and self._landmarker.judges:
-            least = min(least, self._settings.candidate_threshold)
-        return least
-
     def merged(self, found: list[Candidates]) -> list[DetectedFace]:
         """One list of the faces of all looks, surest first, within the limits of the settings."""
         settings = self._settings
@@ -236,16 +226,15 @@ class OnnxFaceDetector:
         kept = np.arange(len(scores))
         if len(found) > 1:
             kept = non_max_suppression(boxes, scores, settings.iou_threshold)
-        kept = kept[scores[kept] >= self._least_score]
+        kept = kept[scores[kept] >= settings.score_threshold]
         kept = kept[(boxes[kept, 2:] - boxes[kept, :2]).min(axis=1) >= settings.min_face_px]
         kept = kept[: settings.max_faces]
         return [DetectedFace(boxes[i], landmarks[i], float(scores[i])) for i in kept]
 
     def refined(self, frame_bgr: ImageArray, faces: list[DetectedFace]) -> list[DetectedFace]:
-        """Give faces exact landmarks, drop what turns out to be none; largest box first."""
+        """Give faces exact landmarks, and each only once; largest box first."""
         if self._landmarker is not None:
             faces = self._landmarker.refine(frame_bgr, faces)
-            faces = [face for face in faces if face.score >= self._settings.score_threshold]
         return sorted(without_doubles(faces), key=lambda face: -face.area_px)
 
 

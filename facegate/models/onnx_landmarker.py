@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -17,8 +15,6 @@ from facegate.errors import ModelError
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-    from facegate.models.registry import ModelCard
-
 SIDE_PX = 96
 MARGIN = 1.4
 """The network's contract; see `facegate.models.landmarker` (a test holds both together)."""
@@ -30,65 +26,15 @@ BATCH_FACES = 16
 _MIRRORED = [1, 0, 2, 4, 3]
 
 
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """How far the looks' agreement on the landmarks makes a face more or less likely.
-
-    On a face all looks see the same eyes; on a collar or a leaf each sees others. With
-    s the spread of the looks (see `spread_of_looks`), a face's new score is the logistic function
-    of `first_score * logit(p_c) + log_spread * ln(s) + bias`; the weights are a logistic
-    regression on candidates that one detector found, given in the network's card.
-    """
-
-    first_score: float
-    log_spread: float
-    bias: float
-
-    @classmethod
-    def from_card(cls, card: ModelCard) -> Agreement:
-        """Read the three weights from a card's `[agreement]`. Raises ModelError."""
-        try:
-            section = card.content["agreement"]
-            weights = cls(*(float(section[key]) for key in ("first_score", "log_spread", "bias")))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"The card of {card.name} has no usable [agreement].") from error
-        if not all(map(math.isfinite, (weights.first_score, weights.log_spread, weights.bias))):
-            raise ModelError(f"The card of {card.name} has no usable [agreement].")
-        return weights
-
-    def score(self, first_score: float, spread: float) -> float:
-        """The new score, a fraction, from the detector's score and the spread."""
-        p = min(max(first_score, 1e-6), 1 - 1e-6)
-        logit = self.first_score * math.log(p / (1 - p))
-        logit += self.log_spread * math.log(max(spread, 1e-6)) + self.bias
-        return 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))
-
-
-def spread_of_looks(looks_xy: FloatArray, side_px: float) -> float:
-    """How far several looks at one face differ.
-
-    Args:
-        looks_xy: (looks, 5, 2) landmarks in frame pixels.
-        side_px: longer side of the face's box.
-
-    Returns:
-        Root of the summed variances of x and y, the mean over the landmarks, in sides of the box.
-    """
-    return float(np.linalg.norm(looks_xy.std(axis=0), axis=1).mean() / side_px)
-
-
 class OnnxLandmarker:
     """Finds the landmarks of faces whose boxes are known.
 
     Args:
         session: the network.
         model_id: name and short digest of the network.
-        agreement: judges faces anew by the spread of the looks; without it scores stay.
     """
 
-    def __init__(
-        self, session: InferenceSession, model_id: str, agreement: Agreement | None = None
-    ) -> None:
+    def __init__(self, session: InferenceSession, model_id: str) -> None:
         inputs, outputs = session.get_inputs(), session.get_outputs()
         fits = (
             len(inputs) == len(outputs) == 1
@@ -104,20 +50,14 @@ class OnnxLandmarker:
         self._session = session
         self._input_name = str(inputs[0].name)
         self._model_id = model_id
-        self._agreement = agreement
 
     @property
     def model_id(self) -> str:
         """Name and short digest of the network."""
         return self._model_id
 
-    @property
-    def judges(self) -> bool:
-        """Whether `refine` gives faces new scores."""
-        return self._agreement is not None
-
     def refine(self, frame_bgr: ImageArray, faces: Sequence[DetectedFace]) -> list[DetectedFace]:
-        """Give faces exact landmarks, and scores that count how well the looks agree.
+        """Give faces exact landmarks; boxes and scores stay.
 
         Each face is looked at several times (see ZOOMS), also mirrored; the mean is less noisy than
         a single look. Where the network gives no finite points, the detector's stay.
@@ -130,7 +70,12 @@ class OnnxLandmarker:
             ModelError: the network failed.
         """
         looks_xy = self.looks(frame_bgr, faces)
-        return [self._judged(face, looks) for face, looks in zip(faces, looks_xy, strict=True)]
+        return [
+            DetectedFace(face.bbox_xyxy, looks.mean(axis=0), face.score)
+            if np.isfinite(looks).all()
+            else face
+            for face, looks in zip(faces, looks_xy, strict=True)
+        ]
 
     def looks(self, frame_bgr: ImageArray, faces: Sequence[DetectedFace]) -> FloatArray:
         """What each look at each face says.
@@ -162,14 +107,6 @@ class OnnxLandmarker:
             )
             looks_xy.append(placed.reshape(len(batch), -1, 5, 2))
         return np.concatenate(looks_xy)
-
-    def _judged(self, face: DetectedFace, looks_xy: FloatArray) -> DetectedFace:
-        if not np.isfinite(looks_xy).all():
-            return face
-        score = face.score
-        if self._agreement is not None:
-            score = self._agreement.score(score, spread_of_looks(looks_xy, longer_side(face)))
-        return DetectedFace(face.bbox_xyxy, looks_xy.mean(axis=0), score)
 
     def _points(self, crops_bgr: ImageArray) -> FloatArray:
         """(n, 96, 96, 3) uint8 to (n, 2, 5, 2) crop pixels, seen straight and mirrored."""

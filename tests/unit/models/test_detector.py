@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from facegate.bootstrap import models_folder, start
-from facegate.domain.faces import DetectedFace
 from facegate.domain.tiling import TileMode
 from facegate.errors import ModelError, ShapeError
 from facegate.models import yolo, yolo_cells
@@ -331,32 +330,6 @@ def test_other_settings_leave_a_detector_as_it_was(
     assert other.detect(collins) == []
     assert other.model_id == detector.model_id
     assert len(detector.detect(collins)) == 1
-
-
-class Judge:
-    """A landmark network that gives every face the score asked for."""
-
-    judges = True
-
-    def __init__(self, score: float) -> None:
-        self.score, self.seen = score, 0
-
-    def refine(self, _: np.ndarray, faces: list[DetectedFace]) -> list[DetectedFace]:
-        self.seen = len(faces)
-        return [DetectedFace(one.bbox_xyxy, one.landmarks_xy, self.score) for one in faces]
-
-
-def test_the_landmark_network_has_the_last_word(weights: Path, collins: np.ndarray) -> None:
-    session = open_session(weights.read_bytes(), 1)
-    settings = DetectorSettings(score_threshold=0.75, candidate_threshold=0.05)
-    sure, doubtful = Judge(0.8), Judge(0.7)
-    found = OnnxFaceDetector(session, settings, "x", sure).detect(collins)
-    assert len(found) > 1, "candidates under the score threshold are judged too"
-    assert all(face.score == 0.8 for face in found)
-    assert len(found) <= sure.seen
-    assert OnnxFaceDetector(session, settings, "x", doubtful).detect(collins) == []
-    alone = OnnxFaceDetector(session, settings, "x").detect(collins)
-    assert all(face.score >= 0.75 for face in alone)
 
 
 def test_two_boxes_around_one_face_are_one_face() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from facegate.bootstrap import models_folder, start
 from facegate.domain.faces import DetectedFace
 from facegate.errors import ModelError
 from facegate.models import landmarker, onnx_landmarker
-from facegate.models.onnx_landmarker import Agreement, OnnxLandmarker, spread_of_looks
+from facegate.models.onnx_landmarker import OnnxLandmarker
 from facegate.models.registry import Task, choose_card, read_cards
 from facegate.models.runtime import open_session
 from facegate.training.landmarks.export import export_onnx, read_onnx
@@ -108,64 +107,6 @@ def test_points_that_are_not_numbers_leave_the_detectors() -> None:
     face = DetectedFace((10, 10, 60, 60), np.arange(10).reshape(5, 2), 0.9)
     (same,) = OnnxLandmarker(Broken(), "x").refine(np.zeros((99, 99, 3), np.uint8), [face])
     assert same is face
-
-
-def test_the_spread_of_looks_is_that_of_a_plain_loop() -> None:
-    looks = np.random.default_rng(0).normal(50, 3, (6, 5, 2))
-    total = 0.0
-    for point in range(5):
-        middle = sum(looks[:, point]) / 6
-        total += (sum(((one - middle) ** 2).sum() for one in looks[:, point]) / 6) ** 0.5
-    assert spread_of_looks(looks, 80.0) == pytest.approx(total / 5 / 80)
-    assert spread_of_looks(looks[:1], 80.0) == 0
-
-
-def test_looks_that_disagree_make_a_face_less_likely() -> None:
-    agreement = Agreement(first_score=2.0, log_spread=-3.0, bias=-11.0)
-    scores = [agreement.score(0.7, spread) for spread in (0.0, 0.01, 0.03, 0.1, 1e9)]
-    assert scores == sorted(scores, reverse=True)
-    assert all(0 <= one <= 1 for one in scores)
-    logit = 2.0 * np.log(0.7 / 0.3) - 3.0 * np.log(0.03) - 11.0
-    assert scores[2] == pytest.approx(1 / (1 + np.exp(-logit)))
-    assert agreement.score(0.0, 0.03) < 1e-6 < agreement.score(0.4, 0.03) < agreement.score(1, 0.03)
-
-
-WEIGHTS = {"first_score": 2.2606, "log_spread": -3.1610, "bias": -11.9989}
-
-
-def test_a_face_is_sure_and_a_wall_is_not(portrait_paths: dict[str, Path]) -> None:
-    gate = start()
-    plain = gate.landmarker
-    judging = OnnxLandmarker(plain._session, "x", Agreement(**WEIGHTS))
-    frame = load_image(portrait_paths["hopper"]).frame_bgr
-    face = gate.detector.detect(frame)[0]
-    doubtful = DetectedFace(face.bbox_xyxy, face.landmarks_xy, 0.5)
-    (sure,) = judging.refine(frame, [doubtful])
-    wall = np.random.default_rng(0).integers(90, 110, frame.shape, np.uint8)
-    (nothing,) = judging.refine(wall, [doubtful])
-    assert nothing.score < 0.5
-    assert sure.score > 0.7
-    assert judging.judges
-    assert not plain.judges, "the detector's own score is as good, and the card has no weights"
-    (left,) = plain.refine(frame, [doubtful])
-    assert left.score == 0.5
-    assert np.array_equal(left.landmarks_xy, sure.landmarks_xy)
-
-
-@pytest.mark.parametrize(
-    "section",
-    [None, {}, {"first_score": 1, "log_spread": "x", "bias": 0}, "text",
-     {"first_score": 1, "log_spread": float("nan"), "bias": 0}],
-)  # fmt: skip
-def test_a_card_without_usable_weights_is_refused(section: object) -> None:
-    card = choose_card(read_cards(models_folder()), Task.LANDMARKS)
-    good = dataclasses.replace(card, content={**card.content, "agreement": WEIGHTS})
-    assert Agreement.from_card(good) == Agreement(**WEIGHTS)
-    content = {**card.content, "agreement": section}
-    if section is None:
-        del content["agreement"]
-    with pytest.raises(ModelError, match="agreement"):
-        Agreement.from_card(dataclasses.replace(card, content=content))
 
 
 def test_looks_are_those_that_the_mean_is_made_of(portrait_paths: dict[str, Path]) -> None:
