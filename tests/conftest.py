@@ -7,6 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes depends on what else the machine does; no test is about that.
+settings.register_profile("facegate", deadline=None)
+settings.load_profile("facegate")
 
 # Small networks run faster on one thread than threads wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

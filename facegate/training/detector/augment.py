@@ -13,6 +13,7 @@ import numpy.typing as npt
 from facegate.domain.arrays import FloatArray, ImageArray
 from facegate.errors import InputError
 from facegate.training.detector.data import PreparedSamples, Sample
+from facegate.vision.boxes import letterbox
 
 MIRRORED_LANDMARKS = [1, 0, 2, 4, 3]
 """Where each landmark goes when left and right change places."""
@@ -50,6 +51,8 @@ class CanvasMaker:
         scene_share: fraction of canvases cut from a scene with faces.
         background_share: fraction cut from scenes without any; the rest hold pasted portraits.
         rotation_deg: largest turn.
+        plain_share: fraction of the canvases of scenes that show a scene as the gate would see it,
+            or its mirror image: at about the gate's scale, neither turned nor spoiled.
         mosaic_share: fraction of the canvases of scenes that hold four scenes.
         source_weights: by name of a set, how often each of its scenes is drawn, relative to 1 for
             those of sets that are not named; 0 leaves a set out.
@@ -64,6 +67,7 @@ class CanvasMaker:
         scene_share: float = 0.5,
         background_share: float = 0.0,
         rotation_deg: float = 25.0,
+        plain_share: float = 0.0,
         mosaic_share: float = 0.0,
         source_weights: Mapping[str, float] | None = None,
     ) -> None:
@@ -72,12 +76,15 @@ class CanvasMaker:
         self._scene_share = scene_share
         self._background_share = background_share if len(samples.backgrounds) else 0.0
         self._rotation = rotation_deg
+        self._plain_share = plain_share
         self._mosaic_share = mosaic_share
         self._chances = _chances(samples, source_weights) if source_weights else None
 
     def make(self, random: np.random.Generator, side_px: int) -> Canvas:
         """Make one canvas of this side."""
         self._side = side_px
+        if self._plain_share and random.random() < self._scene_share * self._plain_share:
+            return self._plain_scene(random)
         kind = random.random()
         if kind < self._scene_share * self._mosaic_share:
             canvas = self._mosaic_of_scenes(random)
@@ -112,6 +119,34 @@ class CanvasMaker:
                 scale = float(np.clip(wanted / face_px, 0.25, 2.0))
             scale = min(scale, 0.9 * self._side / face_px)
         return self._warp(sample, focus, scale, random, spread=0.4)
+
+    def _plain_scene(self, random: np.random.Generator) -> Canvas:
+        """A scene scaled as the gate does it, whole or a window of it, maybe mirrored."""
+        sample = self._samples[int(random.choice(self._samples.scenes, p=self._chances))]
+        longest = max(sample.frame_bgr.shape[:2])
+        scale = SCENE_LONGEST_PX / longest * float(np.exp(random.normal(0.0, 0.15)))
+        scaled = letterbox(sample.frame_bgr, scale, 0, 1)
+        height, width = scaled.shape[:2]
+        boxes, landmarks = sample.bboxes_xyxy * scale, sample.landmarks_xy * scale
+        if random.random() < 0.5:
+            scaled = np.ascontiguousarray(scaled[:, ::-1])
+            boxes = np.stack(
+                [width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], 1
+            )
+            landmarks = landmarks[:, MIRRORED_LANDMARKS] * [-1, 1] + [width, 0]
+        side = self._side
+        left, top = (int(random.integers(max(0, length - side) + 1)) for length in (width, height))
+        part = scaled[top : top + side, left : left + side]
+        frame = np.zeros((side, side, 3), np.uint8)
+        frame[: part.shape[0], : part.shape[1]] = part
+        boxes = boxes - np.tile([left, top], 2)
+        seen, ignored = _within(boxes, sample.ignored, (0, 0, side, side))
+        return Canvas(
+            frame,
+            np.clip(boxes[seen], 0, side).astype(np.float32),
+            (landmarks[seen] - [left, top]).astype(np.float32),
+            ignored,
+        )
 
     def _from_portraits(self, random: np.random.Generator) -> Canvas:
         """One large portrait, or four in a mosaic, over a scene's background without faces."""

@@ -37,6 +37,9 @@ class DetectorRecipe(RunRecipe):
     mosaic_share: float = Field(
         0.0, ge=0, le=1, description="Of the canvases with scenes, those that show four."
     )
+    plain_share: float = Field(
+        0.0, ge=0, le=1, description="Of the canvases with scenes, those as the gate sees them."
+    )
     source_weights: dict[str, float] = Field(
         default_factory=dict, description="By set: how often its scenes are drawn; 1 if not named."
     )
@@ -102,6 +105,7 @@ def _maker(recipe: DetectorRecipe, samples: PreparedSamples) -> CanvasMaker:
         recipe.scene_share,
         recipe.background_share,
         mosaic_share=recipe.mosaic_share,
+        plain_share=recipe.plain_share,
         source_weights=recipe.source_weights or None,
     )
 
