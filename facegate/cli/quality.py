@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,7 +17,6 @@ from facegate.cli.output import (
     progress,
     remark,
     result_stream,
-    table,
     write_atomically,
 )
 
@@ -29,6 +29,9 @@ WEAK_BELOW = 60.0
 """Measures with a lower score are named to people; a limit need not be broken for that."""
 
 WEAK_SHOWN = 3
+
+INDENT = 11
+"""Columns before what is said of a face."""
 
 
 def quality(
@@ -88,55 +91,61 @@ def quality(
             else:
                 kept.append(row)
         if not as_json:
-            stream.write(_table_text(kept, width=None if output is None else 160))
+            stream.write(_text(kept, width=None if output is None else 160))
     if draw:
         remark(f"Pictures with scores are in {draw}.")
     if failed:
         raise typer.Exit(EXIT_PARTLY)
 
 
-def _table_text(rows: list[JudgedImage], width: int | None) -> str:
-    numbers = ["face", "score", "eyes px", "yaw", "pitch", "roll"]
-    shown = table("picture", *numbers, "weakest", "good for", "to change", right=numbers)
-    for row in rows:
-        picture = plain(row.path)
-        blank = [""] * 7
-        if row.error is not None:
-            reason = plain(row.error.removeprefix(f"{row.path}: "))
-            shown.add_row(picture, *blank, "[red]error[/red]", reason)
-        elif not row.faces:
-            shown.add_row(picture, *blank, "[dim]no face[/dim]", "")
-        for number, face in enumerate(row.faces, start=1):
-            one = face.quality
-            shown.add_row(
-                picture if number == 1 else "",
-                str(number),
-                f"{100 * one.score:.0f}",
-                f"{one.eye_distance_px:.0f}",
-                *(f"{angle:+.0f}°" for angle in (one.yaw_deg, one.pitch_deg, one.roll_deg)),
-                _weak(face),
-                _good_for(face),
-                plain("; ".join(flaw.sentence for flaw in _all_flaws(face))),
-            )
+def _text(rows: list[JudgedImage], width: int | None) -> str:
+    """A paragraph for each picture: sentences of advice fit no table."""
     out = console()
     if width is not None:
         out.width = width
     with out.capture() as capture:
-        out.print(shown)
+        for row in rows:
+            out.print(f"[bold]{plain(row.path)}[/bold]")
+            if row.error is not None:
+                for line in wrap(row.error.removeprefix(f"{row.path}: "), out.width - 2):
+                    out.print(f"  [red]{plain(line)}[/red]")
+            elif not row.faces:
+                out.print("  [dim]no face[/dim]")
+            for number, face in enumerate(row.faces, start=1):
+                out.print(f"  face {number}   {_measures(face)}")
+                for sentence, style in _advice(face):
+                    for line in wrap(sentence, out.width - INDENT):
+                        out.print(" " * INDENT + plain(line), style=style)
         faces = sum(len(row.faces) for row in rows)
         good = sum(not face.flaws["enrollment"] for row in rows for face in row.faces)
         out.print(f"{len(rows)} pictures, {faces} faces, {good} good enough to enroll.")
     return capture.get()
 
 
+def _measures(face: JudgedFace) -> str:
+    one = face.quality
+    angles = zip(("yaw", "pitch", "roll"), (one.yaw_deg, one.pitch_deg, one.roll_deg), strict=True)
+    return (
+        f"[bold cyan]{100 * one.score:3.0f}[/bold cyan] of 100   "
+        f"eyes {one.eye_distance_px:.0f} px apart   "
+        + " ".join(f"{name} {angle:+.0f}°" for name, angle in angles)
+    )
+
+
+def _advice(face: JudgedFace) -> list[tuple[str, str]]:
+    """Sentences, and the style of each."""
+    good = [use for use, flaws in face.flaws.items() if not flaws]
+    lines = [(f"good for {', '.join(good) or 'nothing'}", "green" if good else "red")]
+    if weak := _weak(face):
+        lines.append((f"weakest: {weak}", "dim"))
+    if flaws := _all_flaws(face):
+        lines.append(("; ".join(flaw.sentence for flaw in flaws), ""))
+    return lines
+
+
 def _weak(face: JudgedFace) -> str:
     weak = [one for one in face.weakest if one.score < WEAK_BELOW][:WEAK_SHOWN]
     return ", ".join(f"{one.name.replace('_', ' ')} {one.score:.0f}" for one in weak)
-
-
-def _good_for(face: JudgedFace) -> str:
-    good = [use for use, flaws in face.flaws.items() if not flaws]
-    return f"[green]{', '.join(good)}[/green]" if good else "[red]nothing[/red]"
 
 
 def _all_flaws(face: JudgedFace) -> list[Flaw]:
