@@ -36,8 +36,8 @@ ZoomOption = Annotated[
     int | None,
     typer.Option(
         "--zoom", min=0, max=100, show_default=False,
-        help="Look again, nearer, at up to so many small doubtful faces: 4 finds most of the far "
-        "ones that are missed; else as set (0).",
+        help="Look again, nearer, at up to so many small doubtful faces: 4 finds more of the far "
+        "ones; else as set (0).",
     ),
 ]  # fmt: skip
 
