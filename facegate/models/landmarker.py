@@ -12,12 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facegate.models.yolo import INPUT_MEAN, INPUT_SCALE, Separable
-
-SIDE_PX = 96
-"""Side of the crop that the network sees."""
-
-MARGIN = 1.4
-"""Side of the crop over the longer side of the face's box."""
+from facegate.vision.landmark_crop import SIDE_PX
 
 
 class Landmarker(nn.Module):

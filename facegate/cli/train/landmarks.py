@@ -27,32 +27,56 @@ app = typer.Typer(
 
 @app.command()
 def prepare(
-    output: Annotated[Path, typer.Option(help="Folder for the prepared pictures.")],
+    output: Annotated[Path, typer.Option(help="Folder for the prepared faces.")],
     teacher: Annotated[Path, typer.Option(help="YuNet's ONNX file.", exists=True)],
-    portraits: Annotated[list[Path], typer.Option(help="Folders of single faces.", exists=True)],
+    portraits: Annotated[
+        list[Path] | None, typer.Option(help="Folders of single faces.", exists=True)
+    ] = None,
+    scenes: Annotated[
+        Path | None, typer.Option(help="What the detector's `prepare` wrote.", exists=True)
+    ] = None,
 ) -> None:
-    """Label and decode all portraits once."""
+    """Cut out all faces once, with the mean of six looks of the teacher as landmarks."""
     need_torch()
-    from facegate.training.detector.data import write_samples
+    from facegate.training.detector.data import PreparedSamples, write_sets
     from facegate.training.detector.labels import Labeler
     from facegate.training.detector.teacher import YuNetTeacher
+    from facegate.training.landmarks.loop import MIN_FACE_PX
+    from facegate.training.landmarks.targets import taught_faces
 
-    labeler = Labeler(YuNetTeacher(teacher))
-    files = (file for folder in portraits for file in sorted(folder.glob("*.jpg")))
+    seer = YuNetTeacher(teacher)
+    labeler = Labeler(seer)
+    files = (file for folder in portraits or () for file in sorted(folder.glob("*.jpg")))
     labeled = (sample for file in files if (sample := labeler.portrait(file)) is not None)
-    count = write_samples(labeled, output)
-    typer.echo(f"{count} pictures prepared.")
+    prepared = PreparedSamples(scenes) if scenes else None
+    numbers = prepared.scenes.tolist() if prepared else []
+    sources = {
+        "portraits": labeled,
+        "scenes": (prepared[number] for number in numbers if prepared),
+    }
+    counts = write_sets(
+        {
+            name: (face for sample in samples for face in taught_faces(sample, seer, MIN_FACE_PX))
+            for name, samples in sources.items()
+        },
+        output,
+        made_by=f"{portraits} {scenes}",
+    )
+    typer.echo(f"{sum(counts.values())} faces prepared.")
 
 
 @app.callback()
 def train(
     context: typer.Context,
-    portraits: Annotated[Path, typer.Option(help="What `prepare` wrote.")] = Path("faces"),
-    scenes: Annotated[Path, typer.Option(help="What the detector's wrote.")] = Path("data"),
+    faces: Annotated[Path, typer.Option(help="What `prepare` wrote.")] = Path("faces"),
     run: RunOption = Path("run"),
-    recipe: RecipeOption = "landmarks_s1",
+    recipe: RecipeOption = "landmarks_s2",
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 2,
+    start: Annotated[
+        Path | None,
+        typer.Option(help="ONNX file of a landmark network to begin with.", exists=True),
+    ] = None,
 ) -> None:
     """Train by a recipe, or go on with an interrupted run."""
     if context.invoked_subcommand is not None:
@@ -63,9 +87,9 @@ def train(
     from facegate.training.recipe import read_recipe
 
     settings = read_recipe(loop.LandmarkRecipe, recipe)
-    crops = loop.FaceCrops(PreparedSamples(portraits), PreparedSamples(scenes), settings)
+    crops = loop.FaceCrops(PreparedSamples(faces), settings)
     typer.echo(f"{len(crops)} different faces")
-    going = loop.open_run(settings, run, device)
+    going = loop.open_run(settings, run, device, start)
     with resumable(run):
         for _ in follow(loop.train(going, settings, crops), going.seen, settings.images):
             pass

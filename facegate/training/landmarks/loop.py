@@ -12,85 +12,120 @@ from pydantic import Field
 from torch import Tensor
 
 from facegate.domain.arrays import FloatArray, ImageArray
-from facegate.models.landmarker import MARGIN, SIDE_PX, Landmarker
+from facegate.models.landmarker import Landmarker
 from facegate.training.detector.augment import MIRRORED_LANDMARKS, spoiled
 from facegate.training.detector.data import PreparedSamples
 from facegate.training.detector.losses import landmark_loss
+from facegate.training.landmarks.export import read_onnx
 from facegate.training.run import RunRecipe, TrainingRun
+from facegate.vision.align import umeyama
+from facegate.vision.landmark_crop import CROP_LANDMARKS_XY, SIDE_PX, Matrix, cut_crop
 
 MIN_FACE_PX = 28.0
 """Smaller faces have landmarks too uncertain to learn from."""
+
+FACE_PX = 64.0
+"""Of a face in the crop; the loss is measured in shares of it."""
+
+SMALLEST_PX, SMALL_PX = 16, 64
+"""Between these sides of the crop far faces are seen."""
 
 
 class LandmarkRecipe(RunRecipe):
     """All that decides a run; an image is one face's crop."""
 
-    rotation_deg: float = Field(ge=0, le=90)
-    shift: float = Field(ge=0, le=0.5, description="Standard deviation, in sides of the box.")
+    rotation_deg: float = Field(ge=0, le=90, description="Standard deviation.")
+    shift: float = Field(ge=0, le=0.5, description="Standard deviation, in sides of the crop.")
     zoom: float = Field(ge=0, le=0.5, description="Standard deviation of the logarithm.")
+    wild: float = Field(0.0, ge=0, le=1, description="Share of crops three times as far off.")
+    far: float = Field(0.2, ge=0, le=1, description="Share of far, small faces.")
+    hidden: float = Field(0.0, ge=0, le=1, description="Share of faces that something covers.")
 
 
 class FaceCrops:
-    """Draws crops of faces with known landmarks, as an inexact box would cut them."""
+    """Draws crops of faces with known landmarks, as a detector's rough ones would cut them."""
 
-    def __init__(
-        self, portraits: PreparedSamples, scenes: PreparedSamples, recipe: LandmarkRecipe
-    ) -> None:
+    def __init__(self, samples: PreparedSamples, recipe: LandmarkRecipe) -> None:
         self._recipe = recipe
-        self._faces: list[tuple[PreparedSamples, int, int]] = []
-        for samples, numbers in ((portraits, portraits.portraits), (scenes, scenes.scenes)):
-            for number in numbers.tolist():
-                sample = samples[number]
-                sides = (sample.bboxes_xyxy[:, 2:] - sample.bboxes_xyxy[:, :2]).max(axis=1)
-                known = np.isfinite(sample.landmarks_xy).all(axis=(1, 2)) & ~sample.ignored
-                known &= sides >= MIN_FACE_PX
-                self._faces += [(samples, number, int(face)) for face in np.flatnonzero(known)]
+        self._samples = samples
+        self._faces: list[tuple[int, int]] = []
+        for number in range(len(samples)):
+            sample = samples[number]
+            sides = (sample.bboxes_xyxy[:, 2:] - sample.bboxes_xyxy[:, :2]).max(axis=1)
+            known = np.isfinite(sample.landmarks_xy).all(axis=(1, 2)) & ~sample.ignored
+            known &= sides >= MIN_FACE_PX
+            self._faces += [(number, int(face)) for face in np.flatnonzero(known)]
 
     def __len__(self) -> int:
         return len(self._faces)
 
     def draw(self, random: np.random.Generator) -> tuple[ImageArray, FloatArray]:
         """One crop (96, 96, 3) uint8 BGR and its landmarks (5, 2)."""
-        samples, number, face = self._faces[int(random.integers(len(self._faces)))]
-        sample = samples[number]
-        x1, y1, x2, y2 = (float(value) for value in sample.bboxes_xyxy[face])
-        side, middle = max(x2 - x1, y2 - y1), np.array([(x1 + x2) / 2, (y1 + y2) / 2])
-        middle = middle + random.normal(0, self._recipe.shift, 2) * side
-        scale = SIDE_PX / (MARGIN * side) * float(np.exp(random.normal(0, self._recipe.zoom)))
-        angle = np.deg2rad(random.uniform(-1, 1) * self._recipe.rotation_deg * random.random())
-        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        linear = scale * turn
+        number, face = self._faces[int(random.integers(len(self._faces)))]
+        sample = self._samples[number]
+        known = sample.landmarks_xy[face]
         mirror = random.random() < 0.5
+        matrix = umeyama(known, CROP_LANDMARKS_XY)
         if mirror:
-            linear[0] *= -1
-        matrix = np.column_stack([linear, SIDE_PX / 2 - linear @ middle])
-        frame = np.ascontiguousarray(sample.frame_bgr)
-        sampling = matrix
-        if scale < 0.5:  # as at the gate: shrink by averaging first
-            frame = np.asarray(
-                cv2.resize(frame, None, fx=2 * scale, fy=2 * scale, interpolation=cv2.INTER_AREA)
-            )
-            sampling = np.column_stack([linear / (2 * scale), matrix[:, 2]])
-        crop = cv2.warpAffine(frame, sampling, (SIDE_PX, SIDE_PX))
-        points = sample.landmarks_xy[face] @ linear.T.astype(np.float32) + matrix[:, 2]
+            matrix[0] *= -1
+            matrix[0, 2] += SIDE_PX - 1
+        matrix = self._displaced(matrix, random)
+        crop = cut_crop(sample.frame_bgr, matrix)
+        points = known @ matrix[:, :2].T + matrix[:, 2]
         if mirror:
             points = points[MIRRORED_LANDMARKS]
-        if random.random() < 0.2:  # far faces
-            small = int(random.uniform(20, 64))
+        if random.random() < self._recipe.hidden:
+            crop = _covered(crop, random)
+        if random.random() < self._recipe.far:
+            small = int(random.uniform(SMALLEST_PX, SMALL_PX))
             tiny = cv2.resize(crop, (small, small), interpolation=cv2.INTER_AREA)
-            crop = cv2.resize(tiny, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_LINEAR)
-        return spoiled(np.asarray(crop, np.uint8), random), points.astype(np.float32)
+            crop = np.asarray(cv2.resize(tiny, (SIDE_PX, SIDE_PX)), np.uint8)
+        return spoiled(crop, random), points.astype(np.float32)
+
+    def _displaced(self, matrix: Matrix, random: np.random.Generator) -> Matrix:
+        """The crop as rough landmarks would place it."""
+        recipe = self._recipe
+        much = 3.0 if random.random() < recipe.wild else 1.0
+        angle = np.deg2rad(random.normal(0, much * recipe.rotation_deg))
+        scale = float(np.exp(np.clip(random.normal(0, much * recipe.zoom), -0.7, 0.7)))
+        shift = random.normal(0, much * recipe.shift * SIDE_PX, 2)
+        turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        middle = (SIDE_PX - 1) / 2
+        return np.column_stack(
+            [turn @ matrix[:, :2], turn @ (matrix[:, 2] - middle) + middle + shift]
+        )
 
 
-def open_run(recipe: LandmarkRecipe, folder: Path, device: str = "cpu") -> TrainingRun:
-    """Begin a run, or take up the one in the folder."""
+def _covered(crop_bgr: ImageArray, random: np.random.Generator) -> ImageArray:
+    """Hide a part: a hand, a mask, a cup, of one color or of grain."""
+    crop_bgr = crop_bgr.copy()
+    width, height = (int(side) for side in random.uniform(0.15, 0.55, 2) * SIDE_PX)
+    left, top = (int(random.integers(-side // 2, SIDE_PX - side // 2)) for side in (width, height))
+    part = crop_bgr[max(0, top) : top + height, max(0, left) : left + width]
+    grain = random.normal(0, random.uniform(0, 30), part.shape)
+    part[:] = np.clip(random.uniform(0, 255, 3) + grain, 0, 255)
+    return crop_bgr
+
+
+def open_run(
+    recipe: LandmarkRecipe, folder: Path, device: str = "cpu", start: Path | None = None
+) -> TrainingRun:
+    """Begin a run, or take up the one in the folder.
+
+    Args:
+        recipe: what to do.
+        folder: of the run.
+        device: torch device.
+        start: ONNX file of the network whose weights a new run begins with; random without.
+    """
     torch.manual_seed(recipe.seed)
-    return TrainingRun(Landmarker(), recipe, folder, device)
+    network = Landmarker() if start is None else read_onnx(start)
+    return TrainingRun(network, recipe, folder, device)
 
 
 def train(run: TrainingRun, recipe: LandmarkRecipe, crops: FaceCrops) -> Iterator[dict[str, float]]:
     """Go to the end of the recipe; yields reports, see TrainingRun.learn."""
-    box = torch.tensor([[0.0, 0.0, SIDE_PX / MARGIN, SIDE_PX / MARGIN]], device=run.device)
+    box = torch.tensor([[0.0, 0.0, FACE_PX, FACE_PX]], device=run.device)
 
     def make(random: np.random.Generator, _seen: int) -> tuple[ImageArray, FloatArray]:
         drawn = [crops.draw(random) for _ in range(recipe.batch)]

@@ -11,7 +11,7 @@ import torch
 from facegate.bootstrap import models_folder, start
 from facegate.domain.faces import DetectedFace
 from facegate.errors import ModelError
-from facegate.models import landmarker, onnx_landmarker
+from facegate.models import landmarker
 from facegate.models.onnx_landmarker import OnnxLandmarker
 from facegate.models.registry import Task, choose_card, read_cards
 from facegate.models.runtime import open_session
@@ -22,11 +22,6 @@ from facegate.vision.images import load_image
 @pytest.fixture(scope="module")
 def weights() -> Path:
     return choose_card(read_cards(models_folder()), Task.LANDMARKS).path
-
-
-def test_the_contract_is_the_same_on_both_sides() -> None:
-    assert onnx_landmarker.SIDE_PX == landmarker.SIDE_PX
-    assert onnx_landmarker.MARGIN == landmarker.MARGIN
 
 
 def test_torch_and_onnxruntime_agree(weights: Path) -> None:
@@ -56,16 +51,24 @@ def test_another_network_is_refused() -> None:
 
 
 @pytest.mark.parametrize("who", ["collins", "hopper"])
-def test_a_shifted_box_changes_little(portrait_paths: dict[str, Path], who: str) -> None:
+@pytest.mark.parametrize("turn_deg", [-8, 0, 8])
+def test_landmarks_that_begin_elsewhere_come_back(
+    portrait_paths: dict[str, Path], who: str, turn_deg: float
+) -> None:
     gate = start()
     frame = load_image(portrait_paths[who]).frame_bgr
     face = gate.detector.detect(frame)[0]
     eyes_px = float(np.linalg.norm(face.landmarks_xy[0] - face.landmarks_xy[1]))
-    shifted = DetectedFace(face.bbox_xyxy + 0.12 * eyes_px, face.landmarks_xy, face.score)
-    (again,) = gate.landmarker.refine(frame, [shifted])
+    angle = np.deg2rad(turn_deg)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    middle = face.landmarks_xy.mean(axis=0)
+    rough = (face.landmarks_xy - middle) @ turn.T * 1.06 + middle + 0.1 * eyes_px
+    (again,) = gate.landmarker.refine(
+        frame, [DetectedFace(face.bbox_xyxy, rough.astype(np.float32), face.score)]
+    )
     change = np.linalg.norm(again.landmarks_xy - face.landmarks_xy, axis=1).mean()
     assert change < 0.08 * eyes_px
-    assert np.array_equal(again.bbox_xyxy, shifted.bbox_xyxy)
+    assert np.array_equal(again.bbox_xyxy, face.bbox_xyxy)
 
 
 def test_mirroring_the_picture_mirrors_the_landmarks(portrait_paths: dict[str, Path]) -> None:
@@ -75,7 +78,8 @@ def test_mirroring_the_picture_mirrors_the_landmarks(portrait_paths: dict[str, P
     width = frame.shape[1]
     x1, y1, x2, y2 = face.bbox_xyxy
     box = [width - 1 - x2, y1, width - 1 - x1, y2]
-    flipped = DetectedFace(box, face.landmarks_xy, face.score)
+    points = face.landmarks_xy[[1, 0, 2, 4, 3]] * [-1, 1] + [width - 1, 0]
+    flipped = DetectedFace(box, points.astype(np.float32), face.score)
     (mirrored,) = gate.landmarker.refine(np.ascontiguousarray(frame[:, ::-1]), [flipped])
     back = mirrored.landmarks_xy[[1, 0, 2, 4, 3]].copy()
     back[:, 0] = width - 1 - back[:, 0]
@@ -115,8 +119,8 @@ def test_looks_are_those_that_the_mean_is_made_of(portrait_paths: dict[str, Path
     face = gate.detector.detect(frame)[0]
     faces = [face, DetectedFace(face.bbox_xyxy + 3, face.landmarks_xy, 0.9)]
     looks = gate.landmarker.looks(frame, faces)
-    assert looks.shape == (2, 6, 5, 2)
+    assert looks.shape == (2, 2, 5, 2)
     refined = gate.landmarker.refine(frame, faces)
     for one, several in zip(refined, looks, strict=True):
         assert one.landmarks_xy == pytest.approx(several.mean(axis=0), abs=1e-3)
-    assert gate.landmarker.looks(frame, []).shape == (0, 6, 5, 2)
+    assert gate.landmarker.looks(frame, []).shape == (0, 2, 5, 2)
