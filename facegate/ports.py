@@ -71,8 +71,12 @@ class Gallery(Protocol):
     def __len__(self) -> int:
         """Number of templates that are searched."""
 
-    def refresh(self) -> None:
-        """Take over what any process has changed in the store since the last call."""
+    def refresh(self, work: UnitOfWork | None = None) -> None:
+        """Take over what any process has changed in the store since the last call.
+
+        Args:
+            work: an open snapshot to read from; None: one of its own.
+        """
 
     def search(
         self, probes: FloatArray, model_id: str, top_k: int = 2
@@ -273,8 +277,14 @@ class ReceiptRepository(Protocol):
             ReceiptError: it holds what a receipt cannot, or the end of the chain is damaged.
         """
 
-    def erase(self, at: datetime, why: str, erased: Mapping[Part, Iterable[int]]) -> Erasure:
-        """Delete parts of receipts, and say so in the chain."""
+    def erase(
+        self,
+        at: datetime,
+        why: str,
+        erased: Mapping[Part, Iterable[int]],
+        lost_anchors: int = 0,
+    ) -> Erasure:
+        """Delete parts of receipts, and say so in the chain; or say that anchors were lost."""
 
     def head(self) -> tuple[int, str]:
         """Sequence and hash of the newest entry; 0 and the genesis hash when there is none."""
@@ -448,6 +458,9 @@ class AccessRepository(Protocol):
         self, subject_id: int, kind: Literal["pins", "claims"], attempts: Attempts
     ) -> None:
         """Keep the count of wrong PINs."""
+
+    def delayed(self, at: datetime) -> list[tuple[int, Literal["pins", "claims"], Attempts]]:
+        """Everybody whose next attempt must wait until after a moment: number, kind, count."""
 
     def inside_since(self, subject_id: int, area: str) -> datetime | None:
         """When a person went into an area, unless they have left it since."""

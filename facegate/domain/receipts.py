@@ -129,6 +129,8 @@ class Erasure:
         why: in words, without names.
         erased: for each part the receipts it was erased from, as ranges (first, last), rising.
         previous_hash, hash: SHA-256, hex.
+        lost_anchors: the anchors up to this number are lost, and an operator began their file
+            anew; 0: none are.
     """
 
     sequence: int
@@ -137,6 +139,7 @@ class Erasure:
     erased: Mapping[Part, tuple[tuple[int, int], ...]]
     previous_hash: str
     hash: str
+    lost_anchors: int = 0
 
 
 def finite(value: float | None) -> float | None:
