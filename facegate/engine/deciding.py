@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from facegate.domain.access import Claim, DoorRules, Ruling
 from facegate.domain.attacks import PadPolicy, Presentation
 from facegate.domain.doors import Tailgating
 from facegate.domain.frames import Frame
-from facegate.domain.keypad import KeypadEntry
 from facegate.domain.reasons import Reason
 from facegate.domain.receipts import ReceiptDraft
 from facegate.engine.challenge import Challenge, ChallengeState, random_movements
 from facegate.engine.claims import alike_to, is_live, told_reason
 from facegate.engine.company import Company, Sight, let_pass_with
+from facegate.engine.desk import Desk
 from facegate.engine.drafts import draft_of
 from facegate.engine.judge import Judgement, judge
 from facegate.engine.limits import GateLimits
@@ -27,40 +27,6 @@ from facegate.services.recognize import Recognizer
 STRANGE_LOOKS = 2
 """Looks in the middle of a challenge that show another face before it counts as one: a head that
 turns fast may look like somebody else once."""
-
-
-class Desk(Protocol):
-    """Rules on requests and writes receipts, in one transaction; see `facegate.services.desk`."""
-
-    def rules(self) -> DoorRules:
-        """What the door asks for right now. Raises StoreError, DoorError."""
-
-    def conclude(
-        self, draft: ReceiptDraft, pin: str | None, claim: Claim | None = None
-    ) -> tuple[Ruling, str]:
-        """Rule on a draft and write it down.
-
-        Returns:
-            The ruling and the receipt's number; no number when a PIN has to come first.
-        """
-
-    def may_claim(self, reason: Reason, alike: frozenset[int], at: datetime) -> bool:
-        """Whether a PIN may stand in for a face that was refused for a reason; changes nothing."""
-
-    def claimed(self, entry: KeypadEntry) -> tuple[int | None, str]:
-        """Number and name of the person named at the keypad; None and "" when there is none."""
-
-    def clock_changed(self, jump_s: float, at: datetime) -> None:
-        """The wall clock was set and runs steadily since: no delay may end early by it."""
-
-    def would_pass(self, subject_id: int, at: datetime) -> bool:
-        """Whether a person may pass right now; changes nothing."""
-
-    def take_back(self, draft: ReceiptDraft) -> None:
-        """The door did not open after a grant: nobody passed. Raises StoreError."""
-
-    def note(self, draft: ReceiptDraft) -> None:
-        """Write down a denial that needs no ruling; never raises."""
 
 
 OnEnd = Callable[[Visit, Outcome, Frame, dict[str, Any]], None]
@@ -155,10 +121,10 @@ class Decider:
             why = "no PIN was entered in time"
             self._deny(visit, visit.refused_for, frame, self._judge(visit), why)
             return
-        if rules.pad is not PadPolicy.OFF:
-            if visit.verdict().presentation is Presentation.ATTACK:
-                self._deny(visit, Reason.ATTACK_SUSPECTED, frame, self._judge(visit))
-                return
+        presentation = visit.verdict().presentation
+        if rules.pad is not PadPolicy.OFF and presentation is Presentation.ATTACK:
+            self._deny(visit, Reason.ATTACK_SUSPECTED, frame, self._judge(visit))
+            return
         entry = visit.entry
         if entry is None or not self._is_there(visit, frame) or not is_live(visit, rules):
             return
@@ -167,15 +133,18 @@ class Decider:
             return
         judgement = self._judge(visit)
         subject_id, name = self._desk.claimed(entry)
-        if judgement.reason is not Reason.GRANTED:
-            claim = Claim(subject_id, name, alike_to(judgement))
-            self._request(sight, rules, frame, judgement, entry.pin, claim)
-        elif subject_id is not None and subject_id == judgement.decision.subject_id:
-            self._request(sight, rules, frame, judgement, entry.pin)
-        else:
-            why = "a PIN was typed for somebody else than the person recognized"
-            nobody = replace(judgement, reason=Reason.UNKNOWN_FACE, name="")
-            self._deny(visit, Reason.UNKNOWN_FACE, frame, nobody, why, Reason.PIN_WRONG)
+        alike = alike_to(judgement)
+        if judgement.reason is Reason.GRANTED:
+            # Recognized at last, but after a refusal: the PIN must be right all the same.
+            known = judgement.decision.subject_id
+            alike = frozenset() if known is None else frozenset({known})
+            judgement = replace(judgement, reason=visit.refused_for, name="")
+            if subject_id not in alike:
+                why = "a PIN was typed for somebody else than the person recognized"
+                told = Reason.PIN_WRONG
+                self._deny(visit, visit.refused_for, frame, judgement, why, told)
+                return
+        self._request(sight, rules, frame, judgement, entry.pin, Claim(subject_id, name, alike))
 
     def _is_there(self, visit: Visit, frame: Frame) -> bool:
         """Whether the face that a PIN belongs to is still the one in view."""

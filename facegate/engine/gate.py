@@ -26,7 +26,8 @@ from facegate.domain.reasons import Reason
 from facegate.engine.claims import PROMPT
 from facegate.engine.clock_guard import ClockGuard
 from facegate.engine.company import Sight
-from facegate.engine.deciding import Decider, Desk
+from facegate.engine.deciding import Decider
+from facegate.engine.desk import Desk
 from facegate.engine.limits import GateLimits
 from facegate.engine.states import GateEvent, GateState, state_after
 from facegate.engine.tracker import Track, Tracker

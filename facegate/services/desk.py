@@ -29,7 +29,7 @@ MAX_UNWRITTEN = 1000
 
 
 class GateDesk:
-    """Fulfils `facegate.engine.deciding.Desk` for one door. One thread owns it.
+    """Fulfils `facegate.engine.desk.Desk` for one door. One thread owns it.
 
     The ruling, what it changes (attempts, passages) and the receipt are one transaction, and the
     door is opened only after it was committed: a program that is killed in between leaves a

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import select
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -129,3 +132,43 @@ def test_a_signal_ends_it_in_order(door: None) -> None:
         assert b'"looking"' in program.stdout.readline()
         program.send_signal(signal.SIGTERM)
         assert program.wait(20) == 0
+
+
+def test_a_reader_that_stops_reading_stops_neither_the_door_nor_its_end(door: None) -> None:
+    command = [sys.executable, "-m", "facegate", "watch", "--door", "lobby", "--json"]
+    read, write = os.pipe()
+    filled = os.write(write, b"x" * select.PIPE_BUF)  # and then as much as fits
+    os.set_blocking(write, False)
+    while True:
+        try:
+            filled += os.write(write, b"x" * select.PIPE_BUF)
+        except BlockingIOError:
+            break
+    os.set_blocking(write, True)
+    with subprocess.Popen(
+        [*command, "--source", "test:?size=320x240&fps=15"], stdout=write, stderr=write
+    ) as program:
+        try:
+            time.sleep(3)
+            assert program.poll() is None
+            program.send_signal(signal.SIGTERM)
+            assert program.wait(30) == 0
+        finally:
+            program.kill()
+            os.close(write)
+            os.close(read)
+    assert filled
+
+
+def test_a_number_and_a_pin_open_for_a_face_that_is_not_recognized(
+    door: None, films: dict[str, Path]
+) -> None:
+    assert facegate("doors", "set", "lobby", "--pin", "fallback").code == 0
+    assert facegate("people", "pin", "Eileen Collins", "--stdin", typed="482915\n").code == 0
+    shown = facegate("people", "show", "Eileen Collins", "--json").json()
+    number = shown["keypad_number"]
+    assert f"number {number}" in facegate("people", "show", "Eileen Collins").out
+    waiting = ("watch", "--door", "lobby", "--source", films["hopper"], "--json", "--keypad")
+    refused = facegate(*waiting, typed=f"{number}*482915\n").lines()  # typed before it was asked
+    assert [one["reason"] for one in refused if one["kind"] == "decision"] == ["unknown_face"]
+    assert "Not recognized; enter your number and your PIN" in [one["message"] for one in refused]

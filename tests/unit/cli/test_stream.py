@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -46,7 +47,7 @@ def test_nobody_waits_for_a_pipe_that_nobody_reads(pipe: tuple[int, int]) -> Non
     assert numbers == sorted(numbers)
     lost = sum(one["dropped"] for one in lines)
     assert lost == 5000 - len(numbers), "every lost line is counted, once"
-    gaps = [b - a - 1 for a, b in zip(numbers, numbers[1:], strict=False)]
+    gaps = [b - a - 1 for a, b in itertools.pairwise(numbers)]
     assert gaps == [one["dropped"] for one in lines[1:]], "and just where it is missing"
     assert writer.close()
 

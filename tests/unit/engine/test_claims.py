@@ -89,17 +89,26 @@ def test_whatever_is_wrong_gets_the_same_answer(line: str) -> None:
     assert len(scene.desk.claims) == 1, "and it is counted"
 
 
-@pytest.mark.parametrize("ruled", list(Reason))
+def test_only_what_follows_a_right_pin_is_told() -> None:
+    told = {one for one in Reason if told_reason(one) is not Reason.PIN_WRONG}
+    assert Reason.GRANTED in told
+    assert {Reason.EXPIRED, Reason.OUTSIDE_SCHEDULE, Reason.SUBJECT_DISABLED} < told
+    held = {Reason.UNKNOWN_FACE, Reason.RATE_LIMITED, Reason.LOCKED_OUT, Reason.PIN_WRONG}
+    assert not held & told
+
+
+@pytest.mark.parametrize(
+    "ruled", [Reason.UNKNOWN_FACE, Reason.RATE_LIMITED, Reason.LOCKED_OUT, Reason.EXPIRED]
+)
 def test_what_is_told_before_the_pin_is_right_says_nothing(ruled: Reason) -> None:
     scene = asked(a_scene())
     scene.desk.claim_ruling = lambda claim, pin: ruled
     enter(scene, "1*482915")
     scene.run(0.2, Place(STRANGER))
-    assert bool(scene.opened) is (ruled is Reason.GRANTED)
+    assert not scene.opened
     (decision,) = [event for event in scene.events if event.kind == "decision"]
     assert decision.details["reason"] == ruled.value, "operators learn the truth"
-    if ruled in {Reason.UNKNOWN_FACE, Reason.RATE_LIMITED, Reason.LOCKED_OUT, Reason.PIN_WRONG}:
-        assert told_reason(ruled) is Reason.PIN_WRONG
+    if ruled is not Reason.EXPIRED:
         assert (decision.state, decision.message) == (GateState.TRY_AGAIN, "Wrong PIN")
 
 
@@ -185,9 +194,16 @@ def test_another_face_cannot_go_on_with_what_one_began() -> None:
     assert not scene.opened
 
 
-def test_a_recognized_person_opens_nothing_with_the_pin_of_another() -> None:
+@pytest.mark.parametrize(
+    ("line", "opens"),
+    [("1*482915", False), ("2*111222", False), ("Nobody 482915", False), ("2*700123", True)],
+)
+def test_who_is_recognized_at_last_still_needs_the_own_pin(line: str, opens: bool) -> None:
     scene = asked(a_scene())
-    visit = next(iter(scene.gate._visits.values()))
+    right = {(ANA, RIGHT), (BEN, "700123")}
+    scene.desk.claim_ruling = lambda claim, pin: (
+        Reason.GRANTED if (claim.subject_id, pin) in right else Reason.PIN_WRONG
+    )
     judged = scene.gate._decider._judge
 
     def as_ben(of: object) -> Judgement:
@@ -196,13 +212,12 @@ def test_a_recognized_person_opens_nothing_with_the_pin_of_another() -> None:
         return Judgement(Reason.GRANTED, decision, "Ben", found.candidates, found.similarities)
 
     scene.gate._decider._judge = as_ben
-    enter(scene, "1*482915")
+    enter(scene, line)
     view = scene.run(0.2, Place(STRANGER))
-    assert visit.outcome is not None
-    assert not scene.opened
-    assert view.message == "Wrong PIN"
-    ((reason, draft),) = scene.desk.receipts
-    assert reason is Reason.UNKNOWN_FACE
+    assert bool(scene.opened) is opens
+    assert opens or view.message == "Wrong PIN"
+    ((_, draft),) = scene.desk.receipts
+    assert draft.reason is Reason.UNKNOWN_FACE, "as it was refused"
     assert draft.subject_id is None
 
 
