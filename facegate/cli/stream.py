@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from typing import TextIO
+from typing import TextIO, cast
 
 LIMIT = 1000
 """Lines that wait at most; some hundred kilobytes."""
@@ -149,24 +149,23 @@ class Output:
 @contextmanager
 def queued_output() -> Iterator[Output]:
     """Let everything that is printed, logged or warned of meanwhile wait for no reader."""
-    writers: list[LineWriter] = []
-
-    def queued(stream: TextIO) -> TextIO:
-        try:
-            descriptor = stream.fileno()
-            stream.flush()
-        except (OSError, ValueError, AttributeError):  # no file below
-            return stream
-        writers.append(LineWriter(descriptor))
-        return QueuedText(writers[-1], is_terminal=stream.isatty())  # type: ignore[return-value]
-
-    out, errors = queued(sys.stdout), queued(sys.stderr)
-    first = writers[0] if isinstance(out, QueuedText) else None
+    (out, lines), (errors, more) = _queued(sys.stdout), _queued(sys.stderr)
     try:
         with redirect_stdout(out), redirect_stderr(errors):
-            yield Output(first)
+            yield Output(lines)
     finally:
-        for stream in (out, errors):
-            stream.flush()
-        for writer in writers:
-            writer.close()
+        for stream, writer in ((out, lines), (errors, more)):
+            if writer is not None:
+                stream.flush()
+                writer.close()
+
+
+def _queued(stream: TextIO) -> tuple[TextIO, LineWriter | None]:
+    """A stream that waits for nobody in the place of another, where that one has a descriptor."""
+    try:
+        descriptor = stream.fileno()
+        stream.flush()
+    except (OSError, ValueError, AttributeError):  # no file below
+        return stream, None
+    writer = LineWriter(descriptor)
+    return cast(TextIO, QueuedText(writer, is_terminal=stream.isatty())), writer

@@ -142,7 +142,7 @@ def verify_store(
     lines = read_anchors(anchor_file)  # before the database, which then is never behind it
     with store.snapshot() as work:
         anchored, lines = _check_file(report, work, lines, anchor_file, is_copy=is_copy)
-        store_id, noted = work.receipts.store_id(), work.receipts.last_anchor()
+        store_id, noted = work.receipts.store_id(), work.receipts.anchors()
         head, _ = work.receipts.head()
         erased = ErasedParts(newer=lambda: work.receipts.erasures(after=head))
         erased.load(work.receipts.erasures())

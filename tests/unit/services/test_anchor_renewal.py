@@ -104,6 +104,7 @@ def test_a_whole_file_is_not_renewed(chain: Chain) -> None:
     with pytest.raises(InputError):
         chain.trail.renew_anchors()
     assert not chain.verify().renewals
+    (chain.folder / "new").mkdir()
     fresh = Chain(chain.folder / "new")
     with pytest.raises(InputError):
         fresh.trail.renew_anchors()
