@@ -262,7 +262,7 @@ def _compare_noted(
     for number in sorted(noted.keys() | in_file.keys()):
         anchor, row = in_file.get(number), noted.get(number)
         if anchor is None:
-            if number <= lost or (is_copy and number > newest):
+            if 0 < number <= lost or (is_copy and number > newest):
                 continue
             sentence = (
                 f"Anchor {number} is noted in the database, but not in the anchor file: the file "

@@ -13,7 +13,7 @@ from facegate.domain.access import AccessRequest, Claim, DoorRules, Ruling
 from facegate.domain.doors import Door, PinMode
 from facegate.domain.keypad import KeypadEntry
 from facegate.domain.reasons import Reason
-from facegate.domain.receipts import ReceiptDraft
+from facegate.domain.receipts import FACE_REASON, ReceiptDraft
 from facegate.errors import FacegateError, ReceiptError
 from facegate.ports import Store
 from facegate.services.access import AccessControl
@@ -219,6 +219,8 @@ class GateDesk:
 def _ruled(draft: ReceiptDraft, ruling: Ruling, claim: Claim | None) -> ReceiptDraft:
     """The draft with what the rules said; whoever passes with a PIN is named, and only they."""
     said = [part for part in (ruling.explanation, draft.explanation) if part]
+    if claim is not None:
+        draft = replace(draft, pad={**draft.pad, FACE_REASON: draft.reason.value})
     if claim is not None and ruling.reason in {Reason.GRANTED, Reason.SECOND_PERSON_NEEDED}:
         draft = replace(draft, subject_id=claim.subject_id, subject_name=claim.name)
         said.insert(0, "granted by PIN" if ruling.granted else "the PIN is right")

@@ -17,7 +17,7 @@ from facegate.domain.fusion import fuse
 from facegate.domain.people import Template
 from facegate.domain.pictures import frame_sha256
 from facegate.domain.reasons import Reason
-from facegate.domain.receipts import Evidence, Part, Receipt, ReceiptDraft
+from facegate.domain.receipts import FACE_REASON, Evidence, Part, Receipt
 from facegate.errors import InputError, ReceiptError
 from facegate.ports import AttackDetector, Detector
 from facegate.services.reading import FaceReader
@@ -170,10 +170,10 @@ def _search(
     ]
     outcome = decide(candidates, _threshold(draft.tau, draft.margin, chain.reader.model_id))
     found = _BY_SEARCH[outcome.outcome]
-    if draft.reason in _NEEDS_MATCH and (then := _refused_face(draft, candidates)) is not None:
-        # A PIN stood in for the face, so what the search said of the face is what must be the same.
-        findings.append(_compared("reason of the face", then.value, found.value))
-        notes.append("The person was named at the keypad; a PIN leaves nothing to compare.")
+    if FACE_REASON in draft.pad:
+        notes.append(
+            "A PIN was typed in the place of the face, so the reason does not come from the search."
+        )
     elif draft.reason in _NEEDS_MATCH:
         expected = (Reason.GRANTED.value, draft.subject_id)
         replayed = (found.value, outcome.subject_id)
@@ -183,17 +183,6 @@ def _search(
     else:
         notes.append(f"The reason, {draft.reason.value}, does not come from the search.")
     return findings
-
-
-def _refused_face(draft: ReceiptDraft, candidates: Sequence[Candidate]) -> Reason | None:
-    """Why the face alone did not recognize whom the receipt names; None when it did."""
-    recorded = [
-        Candidate(one.subject_id, value)
-        for one, value in zip(candidates, (draft.similarity, draft.second_similarity), strict=False)
-        if value is not None
-    ]
-    outcome = decide(recorded, _threshold(draft.tau, draft.margin, "")).outcome
-    return None if outcome is Outcome.MATCH else _BY_SEARCH[outcome]
 
 
 def _must_be_possible(receipt: Receipt, pictures: Sequence[bytes], chain: ReplayChain) -> None:

@@ -70,6 +70,7 @@ def test_a_grant_by_pin_names_the_person_and_what_was_seen_of_the_face(place: Pl
     assert "granted by PIN" in draft.explanation
     assert "not recognized" in draft.explanation
     assert (draft.similarity, draft.second_similarity) == (0.31, 0.12)
+    assert draft.pad["face_reason"] == "unknown_face"
 
 
 def test_what_is_wrong_names_nobody_and_counts(place: Place) -> None:
