@@ -71,12 +71,8 @@ class Gallery(Protocol):
     def __len__(self) -> int:
         """Number of templates that are searched."""
 
-    def refresh(self, work: UnitOfWork | None = None) -> None:
-        """Take over what any process has changed in the store since the last call.
-
-        Args:
-            work: an open snapshot to read from; None: one of its own.
-        """
+    def refresh(self) -> None:
+        """Take over what any process has changed in the store since the last call."""
 
     def search(
         self, probes: FloatArray, model_id: str, top_k: int = 2

@@ -89,7 +89,7 @@ class ScriptedGallery:
     def __len__(self) -> int:
         return len(NAMES)
 
-    def refresh(self, work: object = None) -> None:
+    def refresh(self) -> None:
         pass
 
     def search(self, probes: np.ndarray, model_id: str, top_k: int = 2) -> list:

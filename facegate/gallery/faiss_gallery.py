@@ -12,7 +12,7 @@ from facegate.domain.arrays import FloatArray, locked
 from facegate.domain.decisions import Candidate
 from facegate.errors import EmbeddingSpaceMismatch, GalleryError, GalleryStale, ShapeError
 from facegate.gallery.cache import CachedTemplates, read_cache, write_cache
-from facegate.ports import Store, UnitOfWork
+from facegate.ports import Store
 
 FIRST_TEMPLATES = 16
 """Nearest templates asked for at first; enough unless somebody has very many of them."""
@@ -56,32 +56,26 @@ class FaissGallery:
     def __len__(self) -> int:
         return len(self._owners)
 
-    def refresh(self, work: UnitOfWork | None = None) -> None:
+    def refresh(self) -> None:
         """Take over what any process has changed in the store since the last call.
 
         Costs one small query when nothing has changed.
-
-        Args:
-            work: an open snapshot to read from; None: one of its own.
         """
-        if work is None:
-            with self._store.snapshot() as own:
-                self.refresh(own)
-            return
-        revision = work.gallery_revision()
-        if revision == self._revision:
-            return
-        if self._revision is None:
-            self._start_from_cache(*revision)
-        elif self._revision[0] != revision[0] or self._revision[1] > revision[1]:
-            self._clear()  # another database, or an old copy was put back
-        if self._revision == revision:
-            return
-        wanted = work.templates.searchable_ids(self._model_id)
-        gone = [number for number, owner in self._owners.items() if wanted.get(number) != owner]
-        self._remove(gone)
-        new = [number for number in wanted if number not in self._owners]
-        templates = list(work.templates.load(new))
+        with self._store.snapshot() as work:
+            revision = work.gallery_revision()
+            if revision == self._revision:
+                return
+            if self._revision is None:
+                self._start_from_cache(*revision)
+            elif self._revision[0] != revision[0] or self._revision[1] > revision[1]:
+                self._clear()  # another database, or an old copy was put back
+            if self._revision == revision:
+                return
+            wanted = work.templates.searchable_ids(self._model_id)
+            gone = [number for number, owner in self._owners.items() if wanted.get(number) != owner]
+            self._remove(gone)
+            new = [number for number in wanted if number not in self._owners]
+            templates = list(work.templates.load(new))
         if templates:
             self._add(
                 np.array([one.template_id for one in templates], np.int64),

@@ -64,17 +64,15 @@ class Recognizer:
         Returns:
             One for each probe. A person whom another process removed since is unknown.
         """
-        with self._store.snapshot() as work:  # gallery and names of one moment
-            self._gallery.refresh(work)
-            # The gallery changes only in `refresh`, so this is the very gallery that is searched.
-            threshold = self._thresholds.for_gallery(len(self._gallery))
-            found = self._gallery.search(probes, self.model_id, top_k=2)
-            decisions = [
-                decide(candidates, threshold, poor)
-                for candidates, poor in zip(found, flaws or [()] * len(found), strict=True)
-            ]
-            wanted = sorted({one.subject_id for one in decisions if one.subject_id is not None})
-            names = work.subjects.names(wanted) if wanted else {}
+        self._gallery.refresh()
+        # The gallery changes only in `refresh`, so this is the very gallery that is searched.
+        threshold = self._thresholds.for_gallery(len(self._gallery))
+        found = self._gallery.search(probes, self.model_id, top_k=2)
+        decisions = [
+            decide(candidates, threshold, poor)
+            for candidates, poor in zip(found, flaws or [()] * len(found), strict=True)
+        ]
+        names = self._names(decisions)
         recognitions = []
         for decision, candidates in zip(decisions, found, strict=True):
             name = "" if decision.subject_id is None else names.get(decision.subject_id, "")
@@ -82,3 +80,10 @@ class Recognizer:
                 decision = replace(decision, outcome=Outcome.UNKNOWN, subject_id=None)  # noqa: PLW2901
             recognitions.append(Recognition(decision, name, candidates))
         return recognitions
+
+    def _names(self, decisions: Sequence[Decision]) -> dict[int, str]:
+        wanted = sorted({one.subject_id for one in decisions if one.subject_id is not None})
+        if not wanted:
+            return {}
+        with self._store.snapshot() as work:
+            return work.subjects.names(wanted)
