@@ -273,8 +273,14 @@ class ReceiptRepository(Protocol):
             ReceiptError: it holds what a receipt cannot, or the end of the chain is damaged.
         """
 
-    def erase(self, at: datetime, why: str, erased: Mapping[Part, Iterable[int]]) -> Erasure:
-        """Delete parts of receipts, and say so in the chain."""
+    def erase(
+        self,
+        at: datetime,
+        why: str,
+        erased: Mapping[Part, Iterable[int]],
+        lost_anchors: int = 0,
+    ) -> Erasure:
+        """Delete parts of receipts, and say so in the chain; or say that anchors were lost."""
 
     def head(self) -> tuple[int, str]:
         """Sequence and hash of the newest entry; 0 and the genesis hash when there is none."""
@@ -448,6 +454,9 @@ class AccessRepository(Protocol):
         self, subject_id: int, kind: Literal["pins", "claims"], attempts: Attempts
     ) -> None:
         """Keep the count of wrong PINs."""
+
+    def delayed(self, at: datetime) -> list[tuple[int, Literal["pins", "claims"], Attempts]]:
+        """Everybody whose next attempt must wait until after a moment: number, kind, count."""
 
     def inside_since(self, subject_id: int, area: str) -> datetime | None:
         """When a person went into an area, unless they have left it since."""

@@ -10,11 +10,12 @@ from itertools import count
 import numpy as np
 from fakes import ANY_QUALITY, DIM, MODEL, NOW, FakeEmbedder, embedding, face_at, threshold
 
-from facegate.domain.access import DoorRules, Ruling
+from facegate.domain.access import Claim, DoorRules, Ruling
 from facegate.domain.attacks import AttackVerdict, PadPolicy, Presentation
 from facegate.domain.decisions import Candidate
 from facegate.domain.faces import DetectedFace
 from facegate.domain.frames import Frame
+from facegate.domain.keypad import KeypadEntry
 from facegate.domain.reasons import Reason
 from facegate.domain.receipts import ReceiptDraft
 from facegate.engine.deciding import Decider
@@ -132,14 +133,23 @@ class ScriptedDesk:
         self.ruling: Callable[[ReceiptDraft, str | None], Reason] = lambda draft, pin: draft.reason
         self.may_pass: set[int] = set(NAMES)
         self.error: Exception | None = None
+        self.claimable: set[Reason] = set()
+        self.claims: list[tuple[Claim, str | None]] = []
+        self.claim_ruling: Callable[[Claim, str | None], Reason] = lambda *_: Reason.PIN_WRONG
+        self.jumps: list[float] = []
+        self.jump_error: Exception | None = None
 
     def rules(self) -> DoorRules:
         if self.error is not None:
             raise self.error
         return self.door_rules
 
-    def conclude(self, draft: ReceiptDraft, pin: str | None) -> tuple[Ruling, str]:
-        reason = self.ruling(draft, pin)
+    def conclude(
+        self, draft: ReceiptDraft, pin: str | None, claim: Claim | None = None
+    ) -> tuple[Ruling, str]:
+        if claim is not None:
+            self.claims.append((claim, pin))
+        reason = self.ruling(draft, pin) if claim is None else self.claim_ruling(claim, pin)
         if reason is Reason.PIN_NEEDED and draft.reason is Reason.GRANTED and pin is None:
             return Ruling(reason), ""
         self.receipts.append((reason, draft))
@@ -147,6 +157,19 @@ class ScriptedDesk:
 
     def would_pass(self, subject_id: int, at: datetime) -> bool:
         return subject_id in self.may_pass
+
+    def may_claim(self, reason: Reason, alike: frozenset[int], at: datetime) -> bool:
+        return reason in self.claimable
+
+    def claimed(self, entry: KeypadEntry) -> tuple[int | None, str]:
+        numbers = {name: number for number, name in NAMES.items()}
+        number = numbers.get(entry.claimed, entry.number)
+        return (number, NAMES[number]) if number in NAMES else (None, "")
+
+    def clock_changed(self, jump_s: float, at: datetime) -> None:
+        if self.jump_error is not None:
+            raise self.jump_error
+        self.jumps.append(jump_s)
 
     def take_back(self, draft: ReceiptDraft) -> None:
         self.taken_back.append(draft)

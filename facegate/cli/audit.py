@@ -64,11 +64,24 @@ def log(
 
 
 @app.command("anchor")
-def anchor(as_json: JsonOption = False) -> None:
+def anchor(
+    renew: Annotated[
+        bool,
+        typer.Option(
+            "--renew",
+            help="Begin a lost or damaged anchor file anew. `audit verify` tells of it for ever.",
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Write the newest hash to the anchor file now."""
     from facegate.bootstrap import start
 
     gate = start()
+    if renew:
+        _renew(gate, yes=yes, as_json=as_json)
+        return
     made = gate.audit_trail().anchor()
     file = gate.settings.anchors
     if as_json:
@@ -78,6 +91,29 @@ def anchor(as_json: JsonOption = False) -> None:
         console().print("There are no receipts yet.")
     else:
         console().print(f"Receipt {made.sequence} is anchored in {plain(file)}.")
+
+
+def _renew(gate: FaceGate, *, yes: bool, as_json: bool) -> None:
+    if not yes:
+        typer.confirm(
+            "Nothing outside the database will vouch for the receipts so far. Begin anew?",
+            abort=True,
+        )
+    entry, kept = gate.audit_trail().renew_anchors()
+    file = gate.settings.anchors
+    if as_json:
+        print_json(
+            {
+                "anchor_file": str(file),
+                "sequence": entry.sequence,
+                "lost_anchors": entry.lost_anchors,
+                "old_file": None if kept is None else str(kept),
+            }
+        )
+        return
+    console().print(f"{plain(file)} begins anew; receipt {entry.sequence} says so.")
+    if kept is not None:
+        console().print(f"What was there is now {plain(kept)}.")
 
 
 @app.command("drop-pictures")

@@ -127,12 +127,15 @@ def _show_erasure(entry: Erasure, *, as_json: bool) -> None:
         print_json(
             {
                 "sequence": entry.sequence, "at": entry.at, "why": entry.why, "erased": ranges,
+                "lost_anchors": entry.lost_anchors,
                 "previous_hash": entry.previous_hash, "hash": entry.hash,
             }
         )  # fmt: skip
         return
     out = console()
     out.print(f"[bold]Receipt {entry.sequence}[/bold]: an erasure, because {plain(entry.why)}")
+    if entry.lost_anchors:
+        out.print(f"  anchors        1 to {entry.lost_anchors}")
     for part, count in counts.items():
         out.print(f"  {part:<14} of {count} receipt(s)")
 

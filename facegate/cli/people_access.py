@@ -39,7 +39,8 @@ def pin(
     )
     with editing() as editor:
         editor.set_pin(name, typed, Argon2Pins())
-    console().print(f"{plain(name)} has a new PIN.")
+        number = editor.check_person(name).subject_id
+    console().print(f"{plain(name)} has a new PIN, and is number {number} at keypads.")
 
 
 def validity(
@@ -117,8 +118,10 @@ def describe_validity(terms: Terms) -> str:
 
 def access_dict(policy: Policy, name: str) -> dict[str, Any]:
     """What holds for a person, as `people show --json` has it."""
-    terms = next(one.terms for one in policy.people if one.name == name)
+    person = next(one for one in policy.people if one.name == name)
+    terms = person.terms
     return {
+        "keypad_number": person.subject_id,
         "groups": sorted(one.name for one in policy.groups if name in one.members),
         "valid_from": terms.valid_from or None,
         "valid_until": terms.valid_until or None,
@@ -129,9 +132,11 @@ def access_dict(policy: Policy, name: str) -> dict[str, Any]:
 
 def print_access(policy: Policy, name: str) -> None:
     """What holds for a person, in two lines."""
-    terms = next(one.terms for one in policy.people if one.name == name)
+    person = next(one for one in policy.people if one.name == name)
+    terms = person.terms
     groups = ", ".join(sorted(one.name for one in policy.groups if name in one.members))
-    pin = "a PIN is set" if terms.has_pin else "no PIN"
+    pin = f"number {person.subject_id} at keypads, "
+    pin += "a PIN is set" if terms.has_pin else "no PIN"
     always = "; always needs it" if terms.always_pin else ""
     out = console()
     out.print(f"groups: {plain(groups or 'everyone only')}; {pin}{always}")

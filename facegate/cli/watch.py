@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from facegate.cli.keypad import keypad_lines
 from facegate.cli.output import console, json_line, plain, remark
+from facegate.cli.stream import Output, queued_output
+from facegate.domain.keypad import KeypadEntry
 
 if TYPE_CHECKING:
     from facegate.doorway import Doorway
@@ -38,7 +41,12 @@ def watch(
         str, typer.Option("--pace", help="Of recordings: real, or fast as they can be read.")
     ] = "real",
     keypad: Annotated[
-        bool, typer.Option("--keypad", help="Take each line of standard input as a PIN.")
+        bool,
+        typer.Option(
+            "--keypad",
+            help="Take each line of standard input as a PIN, or as NUMBER*PIN where the PIN stands "
+            "in for a face; numbers are in `facegate people show`.",
+        ),
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print every event as a line of JSON.")
@@ -56,47 +64,57 @@ def watch(
     stop = threading.Event()
     for name in ("SIGTERM", "SIGINT"):
         signal.signal(getattr(signal, name), lambda *_: stop.set())
-    shown = _JsonLines() if as_json else _Lines()
-    with Doorway(start(), door, source, shown.event, pace=pace) as doorway:
-        if seconds:
-            timer = threading.Timer(seconds, stop.set)
-            timer.daemon = True
-            timer.start()
-        if keypad:
-            threading.Thread(target=_read_pins, args=(doorway,), daemon=True).start()
-        shown.begin(doorway, stop)
+    with queued_output() as output:
+        shown = _JsonLines(output) if as_json else _Lines()
         try:
-            status = doorway.run(stop)
+            with Doorway(
+                start(), door, source, shown.event, pace=pace, has_keypad=keypad
+            ) as doorway:
+                if seconds:
+                    timer = threading.Timer(seconds, stop.set)
+                    timer.daemon = True
+                    timer.start()
+                if keypad:
+                    threading.Thread(target=_read_keypad, args=(doorway,), daemon=True).start()
+                shown.begin(doorway, stop)
+                status = doorway.run(stop)
         finally:
             stop.set()
-            shown.end(doorway)
-    if not as_json:
-        remark(f"{door} is locked; the camera: {status.state.value} ({status.detail}).")
+            shown.clear()
+        shown.end(doorway)  # the door is locked by now
+        if not as_json:
+            remark(f"{door} is locked; the camera: {status.state.value} ({status.detail}).")
 
 
-def _read_pins(doorway: Doorway) -> None:
-    for line in sys.stdin:
-        if line.strip():
-            doorway.enter_pin(line.strip())
+def _read_keypad(doorway: Doorway) -> None:
+    for line in keypad_lines(sys.stdin):
+        if entry := KeypadEntry.from_line(line):
+            doorway.enter(entry)
 
 
 class _JsonLines:
     """Every event as a line of JSON; for logs and other programs."""
 
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
+    def __init__(self, output: Output) -> None:
+        self._output = output
 
     def begin(self, doorway: Doorway, stop: threading.Event) -> None:
         """Nothing to show."""
 
     def event(self, event: GateEvent) -> None:
-        """One line, at once."""
-        with self._guard:
-            sys.stdout.write(json_line(event.as_dict()))
-            sys.stdout.flush()
+        """One line, as soon as the reader takes it; `dropped` counts the lines lost before it."""
+        told = event.as_dict()
+
+        def line(dropped: int) -> str:
+            return json_line({**told, "dropped": dropped} if dropped else told)
+
+        self._output.put(line)
+
+    def clear(self) -> None:
+        """Nothing to clear."""
 
     def end(self, doorway: Doorway) -> None:
-        """Nothing to clear."""
+        """Nothing to add."""
 
 
 class _Lines:
@@ -137,12 +155,15 @@ class _Lines:
             more.append(f"receipt {details['receipt']}")
         self._out.print(f"{words}  [dim]{plain(', '.join(more))}[/dim]")
 
-    def end(self, doorway: Doorway) -> None:
-        """Take the status line away, and say how the loop did."""
+    def clear(self) -> None:
+        """Take the status line away."""
         if self._thread is not None:
             self._thread.join(2 * STATUS_EVERY_S)
         if self._status is not None:
             self._status.stop()
+
+    def end(self, doorway: Doorway) -> None:
+        """Say how the loop did."""
         figures = doorway.figures
         self._out.print(
             f"[dim]{figures.frames} frames, {figures.frames_per_s:.1f} a second, "

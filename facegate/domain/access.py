@@ -37,6 +37,8 @@ class AccessRequest:
         pin: what was typed, or None; never logged, never printed.
         face_reason: why the face alone is no ground to open (unknown, attack, quality …);
             GRANTED when the person was recognized and passed the attack check.
+        alike: numbers of the people whom an ambiguous face may belong to; a PIN stands in for
+            such a face only when it is one of theirs.
     """
 
     door: str
@@ -44,6 +46,22 @@ class AccessRequest:
     at: datetime
     pin: str | None = field(default=None, repr=False)
     face_reason: Reason = Reason.GRANTED
+    alike: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Somebody whose face was not recognized says who it is, at a keypad.
+
+    Attributes:
+        subject_id: the person named; None: there is none of that number or name.
+        name: of the person; empty when there is none.
+        alike: see AccessRequest.
+    """
+
+    subject_id: int | None
+    name: str = ""
+    alike: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

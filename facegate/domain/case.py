@@ -60,6 +60,8 @@ class Case:
         reason, who = self.request.face_reason, self.facts.person
         if who is None or not who.person.terms.has_pin or reason not in REPLACEABLE:
             return False
+        if reason is Reason.AMBIGUOUS and who.person.subject_id not in self.request.alike:
+            return False
         # The search cannot tell twins apart; that is what their PIN is for.
         twin = reason is Reason.AMBIGUOUS and who.person.terms.always_pin
         return twin or self.door.pin is PinMode.FALLBACK

@@ -115,22 +115,27 @@ def seal(draft: ReceiptDraft) -> Sealed:
     return Sealed(canonical_text(body), parts)
 
 
-def seal_erasure(at: datetime, why: str, erased: Mapping[Part, Iterable[int]]) -> Sealed:
+def seal_erasure(
+    at: datetime, why: str, erased: Mapping[Part, Iterable[int]], lost_anchors: int = 0
+) -> Sealed:
     """Turn an erasure into what is hashed.
 
     Args:
         at: time zone aware.
         why: in words, without names: it stays for ever.
         erased: for each part the sequences it is erased from.
+        lost_anchors: see `Erasure`.
     """
     ranges = {part.value: as_ranges(sequences) for part, sequences in erased.items()}
-    body = {
+    body: dict[str, Any] = {
         "format": FORMAT,
         "kind": ERASURE,
         "at_us": microseconds(at),
         "why": why,
         "erased": {name: found for name, found in ranges.items() if found},
     }
+    if lost_anchors:
+        body["lost_anchors"] = lost_anchors
     return Sealed(canonical_text(body))
 
 
@@ -157,7 +162,7 @@ def opened(
         if body["kind"] == ERASURE:
             return Erasure(
                 sequence, moment(body["at_us"]), body["why"], erased_ranges(body),
-                previous_hash, hash_,
+                previous_hash, hash_, int(body.get("lost_anchors", 0)),
             )  # fmt: skip
         return Receipt(
             sequence,

@@ -112,5 +112,24 @@ class Attempts:
         """After a success: the count begins again, but a running delay and a lock stay."""
         return replace(self, failures=0, last_at=self._latest(at))
 
+    def carried_over(self, jump: timedelta, at: datetime) -> Attempts:
+        """After the clock was set forward: what was left of a delay is left still.
+
+        A delay that does not belong to the time before the jump stays as it is, and none becomes
+        longer than the longest there is: several gates of one database may carry it over, each.
+
+        Args:
+            jump: how far the clock was set forward; backwards nothing is to be done, as a delay
+                then lasts longer by itself.
+            at: what the clock shows now.
+        """
+        until, before = self.blocked_until, at - jump
+        if jump <= timedelta(0) or until is None or until <= before:
+            return self
+        if self.last_at is not None and self.last_at > before + CLOCK_TOLERANCE:
+            return self
+        left = min(until - before, timedelta(seconds=FACES.max_delay_s))
+        return replace(self, blocked_until=max(until, at + left))
+
     def _latest(self, at: datetime) -> datetime:
         return at if self.last_at is None else max(at, self.last_at)

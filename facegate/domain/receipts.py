@@ -11,6 +11,9 @@ from typing import Any
 
 from facegate.domain.reasons import Reason
 
+FACE_REASON = "face_reason"
+"""Key in a receipt's `pad`: why the face alone was refused, where a PIN was typed in its place."""
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -50,7 +53,8 @@ class ReceiptDraft:
         operating_point: where tau comes from, `Threshold.evidence()`.
         similarity, second_similarity: of the fused probe to the best and the second person.
         margin: least lead that was asked for.
-        pad: `AttackVerdict.as_dict()`, the door's policy and the challenge with its outcome.
+        pad: `AttackVerdict.as_dict()`, the door's policy and the challenge with its outcome; also
+            FACE_REASON.
         rule, explanation: of the ruling.
         evidence: the frames it rests on, best first; may be empty.
         pictures: PNG of each evidence frame, in the same order, where the operator keeps pictures;
@@ -129,6 +133,8 @@ class Erasure:
         why: in words, without names.
         erased: for each part the receipts it was erased from, as ranges (first, last), rising.
         previous_hash, hash: SHA-256, hex.
+        lost_anchors: the anchors up to this number are lost, and an operator began their file
+            anew; 0: none are.
     """
 
     sequence: int
@@ -137,6 +143,7 @@ class Erasure:
     erased: Mapping[Part, tuple[tuple[int, int], ...]]
     previous_hash: str
     hash: str
+    lost_anchors: int = 0
 
 
 def finite(value: float | None) -> float | None:

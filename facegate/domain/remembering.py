@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from facegate.domain.attacks import PadPolicy
 from facegate.domain.case import COUNTED, Case
-from facegate.domain.facts import Check, Judgment
+from facegate.domain.facts import Check, Judgment, PinOutcome
 from facegate.domain.lockout import FACES, FACES_WITH_PAD, PINS
 from facegate.domain.reasons import Reason
 
@@ -18,8 +18,11 @@ def remember(case: Case, judgment: Judgment, decisive: Check | None) -> Judgment
     stopped = decisive.name if decisive is not None else ""
     if stopped in {"fault", "door", "lock-out"}:
         return replace(judgment, state=state)
-    failed_face = case.request.face_reason in COUNTED or (
-        stopped == "face" and judgment.ruling.reason in COUNTED
+    tried_pin = case.facts.pin is not PinOutcome.NOT_GIVEN and not case.face_passed
+    failed_face = (
+        case.request.face_reason in COUNTED
+        or tried_pin
+        or (stopped == "face" and judgment.ruling.reason in COUNTED)
     )
     pin_right = stopped in {"", "two-person"} and bool(case.pin_wanted)
     if failed_face and not (case.is_claim and pin_right):

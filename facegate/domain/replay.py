@@ -134,6 +134,8 @@ def _row(draft: ReceiptDraft, memory: _Memory, tau: float | None) -> ReplayRow:
         subject_id=draft.subject_id if face is Reason.GRANTED or claimed else None,
         at=draft.at,
         face_reason=face,
+        # Whoever passed with a PIN for an ambiguous face was one of those it may belong to.
+        alike=frozenset({draft.subject_id} if claimed and draft.subject_id is not None else ()),
     )
     judgment = judge(request, memory.facts(request, _TYPED.get(draft.reason)))
     memory.keep(judgment)

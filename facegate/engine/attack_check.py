@@ -98,6 +98,7 @@ class AttackCheck:
         self._rules = rules or CheckRules()
         self._seen: deque[_Seen] = deque(maxlen=self._rules.max_frames)
         self._caught: set[str] = set()
+        self._motion_seen: Motion | None = None
 
     def add(self, frame: Frame, face: DetectedFace) -> None:
         """Look at one more frame. Never raises: what cannot be read makes the verdict an attack.
@@ -118,6 +119,7 @@ class AttackCheck:
             if not math.isfinite(frame.time_s):
                 self._caught.add(UNREADABLE)
                 return
+            self._motion_seen = None
             self._seen.append(
                 _Seen(frame.number, frame.time_s, _digests(frame, face), face.landmarks_xy, score)
             )
@@ -202,9 +204,13 @@ class AttackCheck:
         return limits is not None and any(score < limits.attack_below for score in scores)
 
     def _motion(self) -> Motion:
+        """Judged once for each frame that was added, however often a verdict is asked for."""
         if len(self._seen) < self._rules.min_frames:
             return Motion.TOO_LITTLE
-        return motion_evidence(np.stack([one.landmarks_xy for one in self._seen])).motion
+        if self._motion_seen is None:
+            landmarks = np.stack([one.landmarks_xy for one in self._seen])
+            self._motion_seen = motion_evidence(landmarks).motion
+        return self._motion_seen
 
     def _is_frozen(self, part: int) -> bool:
         last = self._seen[-1]

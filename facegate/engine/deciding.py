@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-from facegate.domain.access import DoorRules, Ruling
+from facegate.domain.access import Claim, DoorRules, Ruling
 from facegate.domain.attacks import PadPolicy, Presentation
 from facegate.domain.doors import Tailgating
 from facegate.domain.frames import Frame
 from facegate.domain.reasons import Reason
 from facegate.domain.receipts import ReceiptDraft
 from facegate.engine.challenge import Challenge, ChallengeState, random_movements
+from facegate.engine.claims import alike_to, is_live, told_reason
+from facegate.engine.company import Company, Sight, let_pass_with
+from facegate.engine.desk import Desk
 from facegate.engine.drafts import draft_of
 from facegate.engine.judge import Judgement, judge
 from facegate.engine.limits import GateLimits
-from facegate.engine.tracker import Track
 from facegate.engine.visit import Outcome, Phase, Visit, resting_pose
 from facegate.errors import DoorError
 from facegate.services.recognize import Recognizer
@@ -25,46 +27,6 @@ from facegate.services.recognize import Recognizer
 STRANGE_LOOKS = 2
 """Looks in the middle of a challenge that show another face before it counts as one: a head that
 turns fast may look like somebody else once."""
-
-
-class Desk(Protocol):
-    """Rules on requests and writes receipts, in one transaction; see `facegate.services.desk`."""
-
-    def rules(self) -> DoorRules:
-        """What the door asks for right now. Raises StoreError, DoorError."""
-
-    def conclude(self, draft: ReceiptDraft, pin: str | None) -> tuple[Ruling, str]:
-        """Rule on a draft and write it down.
-
-        Returns:
-            The ruling and the receipt's number; no number when a PIN has to come first.
-        """
-
-    def would_pass(self, subject_id: int, at: datetime) -> bool:
-        """Whether a person may pass right now; changes nothing."""
-
-    def take_back(self, draft: ReceiptDraft) -> None:
-        """The door did not open after a grant: nobody passed. Raises StoreError."""
-
-    def note(self, draft: ReceiptDraft) -> None:
-        """Write down a denial that needs no ruling; never raises."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """One visitor in view, and who else is.
-
-    Attributes:
-        visit: what was seen of the visitor.
-        others: everybody else in view, with what was seen of them (None: not looked at).
-        is_due: whether the visitor is the one, or one of those, to decide about.
-        is_crowd: more faces are in view than are looked at.
-    """
-
-    visit: Visit
-    others: Sequence[tuple[Track, Visit | None]]
-    is_due: bool = True
-    is_crowd: bool = False
 
 
 OnEnd = Callable[[Visit, Outcome, Frame, dict[str, Any]], None]
@@ -104,6 +66,7 @@ class Decider:
         self._limits = limits
         self._now_s, self._keep = now_s, keep
         self._let_in: dict[int, float] = {}
+        self._company = Company(self._judge, desk.would_pass, limits)
         self.on_end: OnEnd = lambda *_: None
 
     def advance(self, sight: Sight, rules: DoorRules, frame: Frame) -> None:
@@ -122,6 +85,8 @@ class Decider:
             self._follow_challenge(sight, rules, frame)
         elif visit.phase is Phase.PIN:
             self._follow_pin(sight, rules, frame)
+        elif visit.phase is Phase.CLAIM:
+            self._follow_claim(sight, rules, frame)
         elif len(visit.samples) >= self._limits.samples_needed and sight.is_due:
             self._decide(sight, rules, frame)
 
@@ -132,16 +97,59 @@ class Decider:
             why = "no PIN was entered in time"
             self._deny(visit, Reason.PIN_NEEDED, frame, self._judge(visit), why)
             return
-        is_fresh = visit.seen_s is not None and frame.time_s - visit.seen_s <= self._limits.fresh_s
-        if visit.pin is None or not is_fresh or visit.strangers:
+        entry = visit.entry
+        if entry is None or not self._is_there(visit, frame):
             return
         judgement, verdict = self._judge(visit), visit.verdict()
         if rules.pad is not PadPolicy.OFF and verdict.presentation is Presentation.ATTACK:
             self._deny(visit, Reason.ATTACK_SUSPECTED, frame, judgement)
-        elif judgement.reason is Reason.GRANTED:
-            self._request(sight, rules, frame, judgement, visit.pin)
-        else:  # disabled or removed in between
+        elif judgement.reason is not Reason.GRANTED:  # disabled or removed in between
             self._deny(visit, judgement.reason, frame, judgement)
+        else:
+            known = judgement.decision.subject_id
+            # A PIN said to be somebody else's is no PIN of the person who stands there.
+            is_own = not entry.claimed or self._desk.claimed(entry)[0] == known
+            self._request(sight, rules, frame, judgement, entry.pin if is_own else "")
+
+    def _follow_claim(self, sight: Sight, rules: DoorRules, frame: Frame) -> None:
+        """Go on with a visitor who was not recognized and may say who it is.
+
+        Nobody is recognized here without a PIN: waiting must not give a face more attempts.
+        """
+        visit = sight.visit
+        if frame.time_s > visit.pin_until_s:
+            why = "no PIN was entered in time"
+            self._deny(visit, visit.refused_for, frame, self._judge(visit), why)
+            return
+        presentation = visit.verdict().presentation
+        if rules.pad is not PadPolicy.OFF and presentation is Presentation.ATTACK:
+            self._deny(visit, Reason.ATTACK_SUSPECTED, frame, self._judge(visit))
+            return
+        entry = visit.entry
+        if entry is None or not self._is_there(visit, frame) or not is_live(visit, rules):
+            return
+        if not entry.claimed:
+            visit.entry = None  # a PIN alone says nothing; the visitor is still asked for both
+            return
+        judgement = self._judge(visit)
+        subject_id, name = self._desk.claimed(entry)
+        alike = alike_to(judgement)
+        if judgement.reason is Reason.GRANTED:
+            # Recognized at last, but after a refusal: the PIN must be right all the same.
+            known = judgement.decision.subject_id
+            alike = frozenset() if known is None else frozenset({known})
+            judgement = replace(judgement, reason=visit.refused_for, name="")
+            if subject_id not in alike:
+                why = "a PIN was typed for somebody else than the person recognized"
+                told = Reason.PIN_WRONG
+                self._deny(visit, visit.refused_for, frame, judgement, why, told)
+                return
+        self._request(sight, rules, frame, judgement, entry.pin, Claim(subject_id, name, alike))
+
+    def _is_there(self, visit: Visit, frame: Frame) -> bool:
+        """Whether the face that a PIN belongs to is still the one in view."""
+        is_fresh = visit.seen_s is not None and frame.time_s - visit.seen_s <= self._limits.fresh_s
+        return is_fresh and not visit.strangers
 
     def leave(self, visit: Visit, frame: Frame) -> None:
         """The visitor is gone. Who was in the middle of something gets a receipt."""
@@ -150,6 +158,9 @@ class Decider:
             self._deny(visit, Reason.CHALLENGE_FAILED, frame, self._judge(visit), "left")
         elif visit.phase is Phase.PIN:
             self._deny(visit, Reason.GAVE_UP, frame, self._judge(visit), "left without a PIN")
+        elif visit.phase is Phase.CLAIM:
+            why = "left without a PIN"
+            self._deny(visit, visit.refused_for, frame, self._judge(visit), why)
         elif visit.phase is Phase.COLLECTING and len(visit.samples) >= self._limits.samples_needed:
             # Seen well enough: else strangers could try faces, a second each, and never be counted.
             judgement = self._judge(visit)
@@ -176,7 +187,7 @@ class Decider:
             return
         if judgement.reason is not Reason.GRANTED:
             if not patient:
-                self._deny(visit, judgement.reason, frame, judgement)
+                self._refuse(visit, rules, frame, judgement)
             return
         subject_id = judgement.decision.subject_id
         let_in_s = self._let_in.get(subject_id) if subject_id is not None else None
@@ -195,6 +206,23 @@ class Decider:
         else:
             why = "it stayed unsure whether a person stands there"
             self._deny(visit, Reason.ATTACK_SUSPECTED, frame, judgement, why)
+
+    def _refuse(self, visit: Visit, rules: DoorRules, frame: Frame, judgement: Judgement) -> None:
+        """Refuse a face that was not recognized, unless a PIN may stand in for it here.
+
+        The attack check comes before the PIN, as it does for a face that was recognized.
+        """
+        reason = judgement.reason
+        may_claim = self._limits.has_keypad and self._desk.may_claim(
+            reason, alike_to(judgement), frame.at
+        )
+        if may_claim and is_live(visit, rules):
+            visit.phase, visit.entry, visit.refused_for = Phase.CLAIM, None, reason
+            visit.pin_until_s = frame.time_s + self._limits.pin_wait_s
+        elif may_claim and visit.challenge is None and rules.pad is not PadPolicy.PASSIVE:
+            self._begin_challenge(visit, frame)
+        else:
+            self._deny(visit, reason, frame, judgement)
 
     def _begin_challenge(self, visit: Visit, frame: Frame) -> None:
         visit.phase = Phase.CHALLENGE
@@ -216,7 +244,7 @@ class Decider:
             if visit.verdict().presentation is Presentation.ATTACK:
                 self._deny(visit, Reason.ATTACK_SUSPECTED, frame, judgement)
             elif judgement.reason is not Reason.GRANTED:
-                self._deny(visit, judgement.reason, frame, judgement)
+                self._refuse(visit, rules, frame, judgement)
             else:
                 self._request(sight, rules, frame, judgement)
         elif frame.time_s - visit.challenge_s > self._longest_challenge_s():
@@ -233,74 +261,38 @@ class Decider:
         frame: Frame,
         judgement: Judgement,
         pin: str | None = None,
+        claim: Claim | None = None,
     ) -> None:
         """Ask the desk; open when it says so."""
         visit, others = sight.visit, sight.others
-        explanation = ""
-        visit.subject_id = judgement.decision.subject_id
+        visit.subject_id = claim.subject_id if claim else judgement.decision.subject_id
+        words = []
         if others and rules.tailgating is Tailgating.ALL:
-            blocked = self._blocked_by(sight, rules, frame)
+            blocked = self._company.blocked_by(sight, rules, frame)
             if blocked is None:
                 return  # somebody in view is still being looked at
             if blocked:
                 self._deny(visit, Reason.SEVERAL_FACES, frame, judgement, blocked)
                 return
+        if claim and claim.subject_id is None:
+            words.append("a PIN was typed for a number or name that is nobody's")
         if others:
-            explanation = f"{len(others)} more in view"
-        draft = self._draft(visit, Reason.GRANTED, frame, judgement, explanation)
-        ruling, reference = self._desk.conclude(draft, pin)
+            words.append(f"{len(others)} more in view")
+        reason = judgement.reason if claim else Reason.GRANTED
+        draft = self._draft(visit, reason, frame, judgement, "; ".join(words))
+        ruling, reference = self._desk.conclude(draft, pin, claim)
         if ruling.reason is Reason.PIN_NEEDED and not reference:
             visit.phase = Phase.PIN
             visit.pin_until_s = frame.time_s + self._limits.pin_wait_s
             return
-        self._settle(visit, ruling, reference, frame, judgement.name, draft)
+        name = judgement.name
+        if claim:
+            passes = ruling.reason in {Reason.GRANTED, Reason.SECOND_PERSON_NEEDED}
+            name = claim.name if passes else ""
+            visit.subject_id = claim.subject_id if passes else None
+        self._settle(visit, ruling, reference, frame, name, draft, is_claim=claim is not None)
         if ruling.granted and rules.takes_pairs:
-            self._pair_passed(sight, frame)
-
-    def _pair_passed(self, sight: Sight, frame: Frame) -> None:
-        """Whoever was the first of two has passed with the second, and need not ask again."""
-        for _, visit in sight.others:
-            outcome = visit.outcome if visit is not None else None
-            if visit is None or outcome is None or visit.subject_id is None:
-                continue
-            if outcome.reason is Reason.SECOND_PERSON_NEEDED:
-                visit.outcome = Outcome(Reason.GRANTED, "", frame.time_s)
-                self._let_in[visit.subject_id] = frame.time_s
-
-    def _blocked_by(self, sight: Sight, rules: DoorRules, frame: Frame) -> str | None:
-        """Why somebody else in view keeps the door shut; empty: nobody; None: not known yet."""
-        if sight.is_crowd:
-            return "more people are in view than can be looked at"
-        blocks = [self._block(track, visit, rules, frame) for track, visit in sight.others]
-        people = [visit.subject_id for _, visit in sight.others if visit is not None]
-        people.append(sight.visit.subject_id)
-        known = [number for number in people if number is not None]
-        if len(set(known)) < len(known):
-            blocks.append("two faces in view are taken for one person")
-        return next((why for why in blocks if why), None if None in blocks else "")
-
-    def _block(
-        self, track: Track, visit: Visit | None, rules: DoorRules, frame: Frame
-    ) -> str | None:
-        """Why one other person keeps the door shut; empty: not at all; None: not known yet."""
-        if visit is not None and visit.phase is Phase.DONE and visit.outcome is not None:
-            fine = visit.outcome.reason in {Reason.GRANTED, Reason.SECOND_PERSON_NEEDED}
-            return "" if fine else "somebody else in view was refused"
-        is_early = frame.time_s - track.first_s < 2 * self._limits.patience_s
-        if visit is None or len(visit.samples) < self._limits.samples_needed:
-            return None if is_early else "somebody else in view was not recognized"
-        judgement, verdict = self._judge(visit), visit.verdict()
-        visit.subject_id = judgement.decision.subject_id
-        why: str | None = ""
-        if judgement.reason is not Reason.GRANTED or visit.subject_id is None:
-            why = "somebody else in view was not recognized"
-        elif rules.pad is not PadPolicy.OFF and verdict.presentation is Presentation.ATTACK:
-            why = "another face in view is not a face in front of the camera"
-        elif rules.pad is not PadPolicy.OFF and verdict.presentation is Presentation.UNSURE:
-            why = None if is_early else "it stayed unsure whether another face is a person"
-        elif not self._desk.would_pass(visit.subject_id, frame.at):
-            why = "somebody else in view may not pass"
-        return why
+            self._let_in.update(dict.fromkeys(let_pass_with(sight, frame), frame.time_s))
 
     def _settle(
         self,
@@ -310,8 +302,11 @@ class Decider:
         frame: Frame,
         name: str,
         draft: ReceiptDraft,
+        *,
+        is_claim: bool,
     ) -> None:
-        reason, words = ruling.reason, ruling.reason.sentence
+        reason = told_reason(ruling.reason) if is_claim else ruling.reason
+        words = reason.sentence
         if ruling.granted:
             try:
                 self._unlock(reference)
@@ -321,11 +316,12 @@ class Decider:
                 self._desk.take_back(draft)
             else:
                 words = ""
-                if draft.subject_id is not None:
-                    self._let_in[draft.subject_id] = frame.time_s
+                if visit.subject_id is not None:
+                    self._let_in[visit.subject_id] = frame.time_s
         subject = name if reason is Reason.GRANTED else ""
         outcome = Outcome(reason, words, frame.time_s, subject)
         self._end(visit, outcome, frame, {
+            "reason": (ruling.reason if not ruling.granted else reason).value,
             "receipt": reference,
             "person": name,
             "explanation": ruling.explanation,
@@ -341,15 +337,22 @@ class Decider:
         frame: Frame,
         judgement: Judgement | None,
         explanation: str = "",
+        told: Reason | None = None,
     ) -> None:
-        """Refuse for what was seen; the desk still counts it, and may add a lock-out."""
+        """Refuse for what was seen; the desk still counts it, and may add a lock-out.
+
+        Args:
+            told: what the visitor learns instead of the reason; None: the reason.
+        """
         draft = self._draft(visit, reason, frame, judgement, explanation)
         ruling, reference = self._desk.conclude(draft, None)
         if ruling.granted:  # a desk cannot overrule the face
             raise DoorError("a refused face was ruled to pass")
-        outcome = Outcome(ruling.reason, ruling.reason.sentence, frame.time_s)
+        told = told or ruling.reason
+        outcome = Outcome(told, told.sentence, frame.time_s)
         name = judgement.name if judgement else ""
         self._end(visit, outcome, frame, {
+            "reason": ruling.reason.value,
             "receipt": reference,
             "person": name,
             "explanation": ruling.explanation or explanation,

@@ -1,15 +1,15 @@
 """The gate: one camera, one door, one decision for each visitor.
 
 It is driven from outside, a frame at a time, and reports by a callback, so that tests run it on
-scripted frames and a clock of their own. One thread owns it; only `enter_pin` may be called from
+scripted frames and a clock of their own. One thread owns it; only `enter` may be called from
 others.
 """
 
 from __future__ import annotations
 
 import logging
-import queue
 import secrets
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,10 +20,14 @@ from facegate.domain.arrays import FloatArray
 from facegate.domain.attacks import PadPolicy
 from facegate.domain.doors import Tailgating
 from facegate.domain.frames import CameraState, CameraStatus, Frame
+from facegate.domain.keypad import KeypadEntry
 from facegate.domain.quality import Flaw, QualityRules
 from facegate.domain.reasons import Reason
+from facegate.engine.claims import PROMPT
 from facegate.engine.clock_guard import ClockGuard
-from facegate.engine.deciding import Decider, Desk, Sight
+from facegate.engine.company import Sight
+from facegate.engine.deciding import Decider
+from facegate.engine.desk import Desk
 from facegate.engine.limits import GateLimits
 from facegate.engine.states import GateEvent, GateState, state_after
 from facegate.engine.tracker import Track, Tracker
@@ -45,8 +49,14 @@ AFTER_EVERY_S = 0.4
 SLACK_S = 0.002
 """Cameras do not keep time to the microsecond; a frame this much early is in time."""
 
+MAX_ENTRIES = 8
+"""Lines of a keypad that wait for the next frame; the oldest go first."""
+
 LONGEST_RETRY_S = 60.0
 """A visitor who stays after refusals is looked at ever less often, but at least this often."""
+
+_ASKED = frozenset({Phase.CHALLENGE, Phase.PIN, Phase.CLAIM})
+"""Visits in which something was asked of the visitor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +108,7 @@ class Gate:
         self._visits: dict[int, Visit] = {}
         self._refusals: dict[int, int] = {}
         self._primary: int | None = None
-        self._pins: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._entries: deque[KeypadEntry] = deque(maxlen=MAX_ENTRIES)
         self._clock = ClockGuard(limits.max_clock_jump_s)
         self._detected_s: float | None = None
         self._shown: tuple[GateState, str] | None = None
@@ -109,9 +119,18 @@ class Gate:
         self._frame: Frame | None = None
         self._is_crowd = False
 
-    def enter_pin(self, pin: str) -> None:
+    def enter(self, entry: KeypadEntry) -> None:
         """Hand over what a visitor typed; taken up with the next frame. Any thread may call it."""
-        self._pins.put(pin)
+        self._entries.append(entry)
+
+    def enter_pin(self, pin: str) -> None:
+        """The same, for a PIN alone."""
+        self.enter(KeypadEntry(pin))
+
+    @property
+    def doubts_clock(self) -> bool:
+        """Whether the wall clock jumped and is not believed yet."""
+        return self._clock.in_doubt
 
     def step(self, frame: Frame) -> GateView:
         """Look at one frame. Never raises: whatever goes wrong ends in a locked door, and is told.
@@ -121,7 +140,7 @@ class Gate:
         """
         try:
             if not self._clock.is_right(frame.at, frame.time_s):
-                self._break(Reason.CLOCK_FAULT, frame, "the wall clock was changed")
+                self._mind_clock(frame)
             elif self._look(frame):
                 self._fault = None
         except Exception as error:
@@ -197,10 +216,10 @@ class Gate:
         for track in seen:
             # Somebody stepped in front: what was begun cannot go on unwatched.
             visit = self._visits.get(track.number)
-            if track not in watched and visit and visit.phase in {Phase.CHALLENGE, Phase.PIN}:
+            if track not in watched and visit and visit.phase in _ASKED:
                 self._leave(track, frame)
         self._sample(watched, rules, frame)
-        self._take_pins()
+        self._take_entries()
         for track in watched:
             is_due = track.number == self._primary or rules.takes_pairs
             self._decider.advance(self._sight(track, is_due=is_due), rules, frame)
@@ -280,13 +299,13 @@ class Gate:
                 return
         visit.add(sample)
 
-    def _take_pins(self) -> None:
+    def _take_entries(self) -> None:
         """A PIN belongs to the nearest visitor, and to nobody when that one was not asked."""
-        while not self._pins.empty():
-            pin = self._pins.get()
+        while self._entries:
+            entry = self._entries.popleft()
             visit = self._visits.get(self._primary) if self._primary is not None else None
-            if visit is not None and visit.phase is Phase.PIN:
-                visit.pin = pin
+            if visit is not None and visit.phase in {Phase.PIN, Phase.CLAIM}:
+                visit.entry = entry
 
     # -- ends of visits --------------------------------------------------------------------------
 
@@ -332,12 +351,32 @@ class Gate:
             told = {"reason": reason.value, "detail": detail}
             self._tell("fault", frame.at, reason.sentence, told)
 
+    def _mind_clock(self, frame: Frame) -> None:
+        """The wall clock was changed: stay locked until it has run steadily for a while.
+
+        Raises:
+            StoreError: the delays that run could not be kept; the clock is not believed before.
+        """
+        change = self._clock.settled(frame.at, frame.time_s)
+        if change is None:
+            by = self._clock.jump_s(frame.at, frame.time_s)
+            self._break(Reason.CLOCK_FAULT, frame, f"the wall clock was changed by {by:+,.0f} s")
+            return
+        self._desk.clock_changed(change.jump_s, frame.at)
+        self._clock.accept(frame.at, frame.time_s)
+        message, detail = "The clock is steady again", f"changed by {change.jump_s:+,.0f} s"
+        told = {"reason": Reason.CLOCK_FAULT.value, "detail": detail, "jump_s": change.jump_s}
+        self._on_event(
+            GateEvent("clock", frame.at, self._door, GateState.LOOKING, message, "", told)
+        )
+
     def _end_all(self, reason: Reason, at: datetime, time_s: float, detail: str) -> None:
         """Drop everything that was seen; who was being looked at gets a receipt."""
         visits, self._visits = self._visits, {}
         self._refusals.clear()
         self._tracker = Tracker()
         self._primary = None
+        self._entries.clear()  # typed for what was asked before
         for visit in visits.values():
             if visit.phase is Phase.DONE or not visit.samples:
                 continue
@@ -362,7 +401,7 @@ class Gate:
         visit = self._visits.get(self._primary) if self._primary is not None else None
         faces = tuple(track.face.bbox_xyxy for track in self._tracker.tracks)
         last = self._last
-        is_busy = visit is not None and visit.phase in {Phase.CHALLENGE, Phase.PIN}
+        is_busy = visit is not None and visit.phase in _ASKED
         if self._fault is not None:
             self._say(GateState.OUT_OF_ORDER, self._fault[0].sentence, frame.at)
         elif last and not is_busy and 0 <= frame.time_s - last.at_s < self._limits.result_s:
@@ -378,6 +417,8 @@ class Gate:
             pass
         elif visit.phase is Phase.PIN:
             state, progress = GateState.ENTER_PIN, 1.0
+        elif visit.phase is Phase.CLAIM:
+            state, words, progress = GateState.ENTER_PIN, PROMPT, 1.0
         elif visit.phase is Phase.CHALLENGE and visit.challenge is not None:
             state, words = GateState.CHALLENGE, visit.challenge.prompt
             progress = visit.challenge.done / len(visit.challenge.movements)

@@ -45,9 +45,10 @@ def judge(recognizer: Recognizer, samples: Sequence[Sample], agreeing: int) -> J
         agreeing: looks that must agree; more than there are counts as all of them.
     """
     embeddings = np.stack([one.reading.embedding for one in samples])
-    # By itself: in a batch a search may round differently, and a replay must give the same bits.
-    (fused,) = recognizer.recognize(fuse(embeddings)[np.newaxis])
-    single = recognizer.recognize(embeddings)
+    # All in one search, of one state of the gallery. So few probes are compared one by one, with
+    # the same bits as a probe by itself, which a replay needs; see `FEW_PROBES`.
+    probes = np.concatenate([fuse(embeddings)[np.newaxis], embeddings])
+    fused, *single = recognizer.recognize(probes)
     decision = fused.decision
     similarities = tuple(one.decision.similarity for one in single)
     reason = Reason.UNKNOWN_FACE

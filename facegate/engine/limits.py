@@ -31,6 +31,7 @@ class GateLimits:
         pin_wait_s: time to enter a PIN.
         max_clock_jump_s: see ClockGuard.
         max_faces: faces beyond these (the largest) are not looked at.
+        has_keypad: somebody can enter a number and a PIN, so it makes sense to ask for them.
     """
 
     samples_needed: int = 3
@@ -52,3 +53,4 @@ class GateLimits:
     pin_wait_s: float = 20.0
     max_clock_jump_s: float = 30.0
     max_faces: int = 4
+    has_keypad: bool = False

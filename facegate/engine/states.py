@@ -84,7 +84,7 @@ class GateEvent:
     """Something that happened at a gate.
 
     Attributes:
-        kind: `state`, `decision`, `camera`, `door` or `fault`.
+        kind: `state`, `decision`, `camera`, `door`, `clock` or `fault`.
         at: time zone aware, UTC.
         door: name of the door.
         state: what is shown from now on.

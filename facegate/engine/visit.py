@@ -14,6 +14,7 @@ from facegate.domain.attacks import AttackVerdict
 from facegate.domain.faces import DetectedFace, FaceReading
 from facegate.domain.frames import Frame
 from facegate.domain.fusion import fuse
+from facegate.domain.keypad import KeypadEntry
 from facegate.domain.quality import FaceQuality, Flaw
 from facegate.domain.reasons import Reason
 from facegate.engine.challenge import Challenge, Pose
@@ -38,6 +39,7 @@ class Phase(str, Enum):
     COLLECTING = "collecting"
     CHALLENGE = "challenge"
     PIN = "pin"
+    CLAIM = "claim"
     DONE = "done"
 
 
@@ -103,7 +105,8 @@ class Visit:
         self.challenge_s = 0.0
         self.samples_after_movements = 0
         self.pin_until_s = 0.0
-        self.pin: str | None = None
+        self.entry: KeypadEntry | None = None
+        self.refused_for = Reason.UNKNOWN_FACE
         self.seen_s: float | None = None
         self.outcome: Outcome | None = None
         self._face: FloatArray | None = None
@@ -159,7 +162,7 @@ class Visit:
         self.phase = Phase.DONE
         self.outcome = outcome
         self.strangers = 0
-        self.pin = None
+        self.entry = None
         self.samples = []  # frames are large, and faces are personal data
 
     def _forget(self) -> None:

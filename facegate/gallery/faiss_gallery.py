@@ -17,6 +17,10 @@ from facegate.ports import Store
 FIRST_TEMPLATES = 16
 """Nearest templates asked for at first; enough unless somebody has very many of them."""
 
+FEW_PROBES = 19
+"""Up to so many probes are compared one by one, bit by bit as each by itself; from 20 on faiss
+multiplies matrices, which rounds differently (`faiss.cvar.distance_compute_blas_threshold`)."""
+
 _log = logging.getLogger(__name__)
 
 

@@ -72,6 +72,30 @@ def append_anchor(
     return newest, anchor
 
 
+def set_aside(path: Path) -> Path | None:
+    """Give an anchor file another name, so that a new one can begin; nothing of it is deleted.
+
+    Returns:
+        Where it is now; None when there is no such file.
+
+    Raises:
+        ReceiptError: it cannot be renamed.
+    """
+    if not os.path.lexists(path):
+        return None
+    number = 1
+    while os.path.lexists(kept := path.with_name(f"{path.name}.given-up-{number}")):
+        number += 1
+    try:
+        path.rename(kept)
+    except OSError as error:
+        raise ReceiptError(
+            f"The anchor file {path} cannot be set aside ({error.strerror}).",
+            hint="Mend its rights, or move it away by hand, and try again.",
+        ) from error
+    return kept
+
+
 def _parsed(line: bytes) -> Anchor | None:
     if not line.endswith(b"\n"):
         return None

@@ -11,9 +11,10 @@ from pathlib import Path
 from facegate.domain.anchors import NO_ANCHOR, Anchor
 from facegate.domain.canonical import read_canonical
 from facegate.domain.receipts import Erasure, Part, Receipt, ReceiptDraft
-from facegate.errors import FacegateError, UnknownSubject
+from facegate.errors import FacegateError, InputError, UnknownSubject
 from facegate.ports import Clock, Store, UnitOfWork
-from facegate.services.anchor_file import append_anchor
+from facegate.services.anchor_file import append_anchor, set_aside
+from facegate.services.audit_report import anchor_faults
 
 RETRY = timedelta(minutes=1)
 """After an anchor could not be written, this long until the next try."""
@@ -90,18 +91,52 @@ class AuditTrail:
         """
         try:
             now = self._clock()
-            if self._retry_at is not None and now < self._retry_at:
+            # A clock that was set back must not put off what is due.
+            if self._retry_at is not None and now < self._retry_at <= now + RETRY:
                 return
             self._retry_at = None
             if self._is_due(now):
                 self.anchor()
-            if self._purge_at is None or now >= self._purge_at:
+            if self._purge_at is None or not now < self._purge_at <= now + PURGE_EVERY:
                 self._purge_at = now + PURGE_EVERY
                 self.purge()
             self._warning = ""
         except (FacegateError, OSError) as error:
             self._warning = str(error)
             self._retry_at = self._clock() + RETRY
+
+    def renew_anchors(self) -> tuple[Erasure, Path | None]:
+        """Begin the anchor file anew, because it is lost, damaged or does not fit the database.
+
+        For an operator who knows why. From then on the chain says so, and so does every
+        verification: nothing vouches any more for what was before. The file there was is kept
+        under another name.
+
+        Returns:
+            The entry of the chain, and where the old file is now (None: there was none).
+
+        Raises:
+            InputError: nothing is wrong with the anchor file.
+            ReceiptError: the old file cannot be set aside, or no new one be written.
+        """
+        file = self._rules.anchor_file
+        with self._store.snapshot() as work:
+            faults, lost = anchor_faults(work, file)
+        if not faults or not lost:
+            raise InputError(
+                "Nothing is wrong with the anchor file, so it is not begun anew.",
+                hint="`facegate audit anchor` adds the newest receipt to it.",
+            )
+        kept = set_aside(file)
+        why = "the anchor file was begun anew by hand; earlier receipts are not anchored any more"
+        now = self._clock()
+        with self._store.transaction() as work:
+            entry = work.receipts.erase(now, why, {}, lost)
+            text = f"by hand, after anchor {lost}; receipt {entry.sequence} says so"
+            work.events.add(now, "anchors renewed", "", text)
+            work.commit()
+        self._anchor(after=lost)
+        return entry, kept
 
     def anchor(self) -> Anchor | None:
         """Note the newest hash in the anchor file.
@@ -112,6 +147,10 @@ class AuditTrail:
         Raises:
             ReceiptError: the file cannot be written.
         """
+        return self._anchor()
+
+    def _anchor(self, after: int = 0) -> Anchor | None:
+        """Write an anchor whose number is greater than `after`."""
         now = self._clock()
         with self._store.snapshot() as work:
             sequence, hash_ = work.receipts.head()
@@ -126,7 +165,7 @@ class AuditTrail:
             if last and (last.store_id, last.sequence, last.hash) == (store_id, sequence, hash_):
                 return None
             # A file that was cut must show its gap for ever, so numbers never begin anew.
-            number = 1 + max(last.number if last else 0, noted[0] if noted else 0)
+            number = 1 + max(last.number if last else 0, noted[0] if noted else 0, after)
             previous = last.anchor_hash if last else NO_ANCHOR
             return Anchor(number, now, store_id, sequence, hash_, previous)
 
@@ -217,7 +256,7 @@ class AuditTrail:
         last, at = self._anchored
         waiting = sequence - last
         return not 0 <= waiting < self._rules.anchor_every or (
-            waiting > 0 and now - at >= self._rules.anchor_after
+            waiting > 0 and not timedelta(0) <= now - at < self._rules.anchor_after
         )
 
 

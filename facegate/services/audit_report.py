@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from facegate.domain.anchors import NO_ANCHOR, Anchor
+from facegate.domain.canonical import moment, read_canonical
 from facegate.domain.chain import genesis
-from facegate.ports import Store
+from facegate.errors import ReceiptError
+from facegate.ports import Store, UnitOfWork
 from facegate.services.anchor_file import read_anchors
 from facegate.services.verify_receipts import (
     MAX_FAULTS,
@@ -23,6 +25,42 @@ from facegate.services.verify_receipts import (
 
 LOWEST = -(2**62)
 """Below every sequence, so that rows which somebody put in before the first one are seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """An operator began the anchor file anew, because it was lost or damaged.
+
+    Attributes:
+        sequence: of the entry in the chain that says so.
+        at: when.
+        lost_anchors: the anchors up to this number count no more.
+    """
+
+    sequence: int
+    at: datetime
+    lost_anchors: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The renewal as JSON has it."""
+        return {
+            "sequence": self.sequence,
+            "at": self.at.isoformat(),
+            "lost_anchors": self.lost_anchors,
+        }
+
+
+def renewals_in(erasures: Iterable[tuple[int, str]]) -> list[Renewal]:
+    """The renewals among erasures; what cannot be read is none, and is told elsewhere."""
+    found = []
+    for sequence, text in erasures:
+        try:
+            body = read_canonical(text)
+            if (lost := body.get("lost_anchors", 0)) > 0:
+                found.append(Renewal(sequence, moment(body["at_us"]), int(lost)))
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            continue
+    return found
 
 
 @dataclass(slots=True)
@@ -38,6 +76,7 @@ class VerifyReport:
         faults: at most MAX_FAULTS, in order.
         fault_count: all of them.
         remarks: what a person should know, and is no fault.
+        renewals: when an operator began the anchor file anew.
     """
 
     entries: int = 0
@@ -48,6 +87,7 @@ class VerifyReport:
     faults: list[Fault] = field(default_factory=list)
     fault_count: int = 0
     remarks: list[str] = field(default_factory=list)
+    renewals: list[Renewal] = field(default_factory=list)
 
     @property
     def intact(self) -> bool:
@@ -73,6 +113,7 @@ class VerifyReport:
             "fault_count": self.fault_count,
             "faults": [fault.as_dict() for fault in self.faults],
             "remarks": self.remarks,
+            "renewals": [one.as_dict() for one in self.renewals],
         }
 
 
@@ -100,13 +141,8 @@ def verify_store(
     report = VerifyReport()
     lines = read_anchors(anchor_file)  # before the database, which then is never behind it
     with store.snapshot() as work:
-        noted = work.receipts.anchors()
-        if noted and not is_copy and len(lines) < noted[-1][0]:
-            # Anchors may have come in between; those behind this view of the database are not its.
-            lines = read_anchors(anchor_file)[: max(noted[-1][0], 0)]
-        store_id = work.receipts.store_id()
-        anchored = check_anchors(report, lines, store_id)
-        report.add(_compare_noted(noted, lines, is_copy=is_copy))
+        anchored, lines = _check_file(report, work, lines, anchor_file, is_copy=is_copy)
+        store_id, noted = work.receipts.store_id(), work.receipts.anchors()
         head, _ = work.receipts.head()
         erased = ErasedParts(newer=lambda: work.receipts.erasures(after=head))
         erased.load(work.receipts.erasures())
@@ -124,15 +160,68 @@ def verify_store(
     return report
 
 
+def anchor_faults(work: UnitOfWork, anchor_file: Path) -> tuple[list[Fault], int]:
+    """What is wrong with the anchor file, and the highest number that an anchor ever had."""
+    report = VerifyReport()
+    highest = max((int(row[0]) for row in work.receipts.anchors()), default=0)
+    try:
+        lines = read_anchors(anchor_file)
+    except ReceiptError as error:
+        return [Fault("anchor", None, str(error))], highest
+    _check_file(report, work, lines, anchor_file, is_copy=False)
+    numbers = [one.number for one in lines if one is not None]
+    return report.faults, max([highest, *numbers])
+
+
+def _check_file(
+    report: VerifyReport,
+    work: UnitOfWork,
+    lines: list[Anchor | None],
+    anchor_file: Path,
+    *,
+    is_copy: bool,
+) -> tuple[dict[int, list[AnchoredHash]], list[Anchor | None]]:
+    """Check the anchor file by itself and against the database; gives what it says, by sequence,
+    and its lines."""
+    noted = work.receipts.anchors()
+    newest = noted[-1][0] if noted else 0
+    if not is_copy and max((one.number for one in lines if one is not None), default=0) < newest:
+        # Anchors may have come in between; those behind this view of the database are not its.
+        found = read_anchors(anchor_file)
+        lines = [one for one in found if one is None or one.number <= newest]
+    renewals = renewals_in(work.receipts.erasures())
+    anchored = check_anchors(report, lines, work.receipts.store_id(), renewals)
+    report.add(_compare_noted(noted, lines, _lost(renewals), is_copy=is_copy))
+    return anchored, lines
+
+
+def _lost(renewals: Iterable[Renewal]) -> int:
+    return max((one.lost_anchors for one in renewals), default=0)
+
+
 def check_anchors(
-    report: VerifyReport, lines: list[Anchor | None], store_id: str
+    report: VerifyReport,
+    lines: list[Anchor | None],
+    store_id: str,
+    renewals: Sequence[Renewal] = (),
 ) -> dict[int, list[AnchoredHash]]:
     """Check the lines of an anchor file; gives what they say, by sequence.
 
-    Lines that were changed say nothing.
+    Lines that were changed say nothing. A file that was begun anew, as an entry of the chain says,
+    begins behind the anchors that were lost; the report tells of it for ever.
     """
     anchored: dict[int, list[AnchoredHash]] = defaultdict(list)
     previous, number = NO_ANCHOR, 0
+    if lines and lines[0] is not None:
+        before = lines[0].number - 1
+        number = before if before in {one.lost_anchors for one in renewals} else 0
+    report.renewals = list(renewals)
+    for one in renewals:
+        report.remarks.append(
+            f"The anchor file was begun anew by hand on {one.at:%Y-%m-%d at %H:%M} UTC (receipt "
+            f"{one.sequence}): anchors 1 to {one.lost_anchors} were given up, so nothing outside "
+            "the database vouches for what was before."
+        )
     report.anchors = len(lines)
     foreign = False
     for place, anchor in enumerate(lines, start=1):
@@ -161,6 +250,7 @@ def check_anchors(
 def _compare_noted(
     rows: list[tuple[int, datetime | None, int, str, str]],
     lines: list[Anchor | None],
+    lost: int,
     *,
     is_copy: bool,
 ) -> list[Fault]:
@@ -172,7 +262,7 @@ def _compare_noted(
     for number in sorted(noted.keys() | in_file.keys()):
         anchor, row = in_file.get(number), noted.get(number)
         if anchor is None:
-            if is_copy and number > newest:
+            if 0 < number <= lost or (is_copy and number > newest):
                 continue
             sentence = (
                 f"Anchor {number} is noted in the database, but not in the anchor file: the file "

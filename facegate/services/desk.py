@@ -7,12 +7,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from facegate.domain.access import AccessRequest, DoorRules, Ruling
-from facegate.domain.doors import Door
+from facegate.domain.access import AccessRequest, Claim, DoorRules, Ruling
+from facegate.domain.doors import Door, PinMode
+from facegate.domain.keypad import KeypadEntry
 from facegate.domain.reasons import Reason
-from facegate.domain.receipts import ReceiptDraft
+from facegate.domain.receipts import FACE_REASON, ReceiptDraft
 from facegate.errors import FacegateError, ReceiptError
 from facegate.ports import Store
 from facegate.services.access import AccessControl
@@ -28,7 +29,7 @@ MAX_UNWRITTEN = 1000
 
 
 class GateDesk:
-    """Fulfils `facegate.engine.deciding.Desk` for one door. One thread owns it.
+    """Fulfils `facegate.engine.desk.Desk` for one door. One thread owns it.
 
     The ruling, what it changes (attempts, passages) and the receipt are one transaction, and the
     door is opened only after it was committed: a program that is killed in between leaves a
@@ -83,8 +84,15 @@ class GateDesk:
         with self._store.snapshot() as work:
             return work.doors.by_name(self._door)
 
-    def conclude(self, draft: ReceiptDraft, pin: str | None) -> tuple[Ruling, str]:
+    def conclude(
+        self, draft: ReceiptDraft, pin: str | None, claim: Claim | None = None
+    ) -> tuple[Ruling, str]:
         """Rule on a draft and write it down.
+
+        Args:
+            draft: what was seen.
+            pin: what was typed; None: nothing.
+            claim: who it was typed for, where the face was not recognized.
 
         Returns:
             The ruling and the receipt's number; no number when a PIN has to come first.
@@ -92,16 +100,78 @@ class GateDesk:
         Raises:
             StoreError: nothing was changed, and nothing may open.
         """
-        request = AccessRequest(draft.door, draft.subject_id, draft.at, pin, draft.reason)
+        who = draft.subject_id if claim is None else claim.subject_id
+        alike = frozenset[int]() if claim is None else claim.alike
+        request = AccessRequest(draft.door, who, draft.at, pin, draft.reason, alike)
         with self._store.transaction() as work:
             ruling = self._access.rule(work, request)
             asks = ruling.reason is Reason.PIN_NEEDED and pin is None
             if asks and draft.reason is Reason.GRANTED:
                 return ruling, ""
-            receipt = self._trail.append_within(work, _ruled(draft, ruling))
+            receipt = self._trail.append_within(work, _ruled(draft, ruling, claim))
             work.commit()
         self._settle = True
         return ruling, str(receipt.sequence)
+
+    def may_claim(self, reason: Reason, alike: frozenset[int], at: datetime) -> bool:
+        """Whether a PIN may stand in for a face that was refused for a reason; changes nothing.
+
+        Not while the door is held back after failed attempts, and for an ambiguous face only when
+        somebody whom it may belong to could be meant.
+        """
+        with self._store.snapshot() as work:
+            door = work.doors.by_name(self._door)
+            if not door.enabled or work.access.door_state(self._door).attempts.hold(at):
+                return False
+            is_fallback = door.pin is PinMode.FALLBACK
+            if reason is not Reason.AMBIGUOUS:
+                return is_fallback and reason is Reason.UNKNOWN_FACE
+            people = [work.access.person(number) for number in alike]
+            terms = [one.terms for one in people if one is not None]
+            return any(one.has_pin and (is_fallback or one.always_pin) for one in terms)
+
+    def claimed(self, entry: KeypadEntry) -> tuple[int | None, str]:
+        """Number and name of the person named at the keypad; None and "" when there is none."""
+        with self._store.snapshot() as work:
+            if entry.number is not None:
+                person = work.access.person(entry.number)
+                return (None, "") if person is None else (person.subject_id, person.name)
+            subject = work.subjects.find(entry.claimed)
+            return (None, "") if subject is None else (subject.subject_id, subject.name)
+
+    def clock_changed(self, jump_s: float, at: datetime) -> None:
+        """The wall clock was set and runs steadily since: no delay may end early by it.
+
+        Set forward, what was left of the door's delay and of everybody's is left still. Set back,
+        delays last longer by themselves, and the door does not rule before its last decision until
+        an operator resets it.
+
+        Args:
+            jump_s: how far the clock is ahead of what it showed, seconds.
+            at: what it shows now.
+
+        Raises:
+            StoreError: nothing was changed.
+        """
+        jump = timedelta(seconds=jump_s)
+        with self._store.transaction() as work:
+            work.access.begin()
+            state = work.access.door_state(self._door)
+            kept = state.attempts.carried_over(jump, at)
+            if kept != state.attempts:
+                work.access.set_door_state(self._door, replace(state, attempts=kept))
+            for subject_id, kind, attempts in work.access.delayed(at - jump):
+                work.access.set_attempts(subject_id, kind, attempts.carried_over(jump, at))
+            text = f"{self._door}: the clock was changed by {jump_s:+,.0f} s"
+            if state.last_at is not None and at < state.last_at:
+                text += (
+                    f"; a decision here is of {state.last_at:%Y-%m-%d %H:%M:%S} UTC, and until then"
+                    f" the door stays shut, or until `facegate doors reset {self._door}`"
+                )
+            work.events.add(at, "clock", "", text)
+            work.commit()
+        self._rules = None
+        self._write_late()
 
     def would_pass(self, subject_id: int, at: datetime) -> bool:
         """Whether a person may pass right now; changes nothing."""
@@ -146,7 +216,12 @@ class GateDesk:
             self._settle = True
 
 
-def _ruled(draft: ReceiptDraft, ruling: Ruling) -> ReceiptDraft:
-    """The draft with what the rules said."""
+def _ruled(draft: ReceiptDraft, ruling: Ruling, claim: Claim | None) -> ReceiptDraft:
+    """The draft with what the rules said; whoever passes with a PIN is named, and only they."""
     said = [part for part in (ruling.explanation, draft.explanation) if part]
+    if claim is not None:
+        draft = replace(draft, pad={**draft.pad, FACE_REASON: draft.reason.value})
+    if claim is not None and ruling.reason in {Reason.GRANTED, Reason.SECOND_PERSON_NEEDED}:
+        draft = replace(draft, subject_id=claim.subject_id, subject_name=claim.name)
+        said.insert(0, "granted by PIN" if ruling.granted else "the PIN is right")
     return replace(draft, reason=ruling.reason, rule=ruling.rule, explanation="; ".join(said))

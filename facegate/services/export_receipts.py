@@ -16,7 +16,7 @@ from facegate.domain.stored_entries import StoredEntry, StoredPart
 from facegate.errors import ReceiptError
 from facegate.ports import Clock, Store
 from facegate.services.anchor_file import read_anchors
-from facegate.services.audit_report import VerifyReport, check_anchors, conclude
+from facegate.services.audit_report import VerifyReport, check_anchors, conclude, renewals_in
 from facegate.services.verify_receipts import ChainCheck, ErasedParts, Fault
 
 EXPORT_FORMAT = 1
@@ -120,7 +120,7 @@ def verify_export(
     lines = read_anchors(anchor_file) if anchor_file else []
     # What was anchored after the export was made cannot be in it.
     lines = [anchor for anchor in lines if anchor is None or anchor.at <= made]
-    anchored = check_anchors(report, lines, store_id)
+    anchored = check_anchors(report, lines, store_id, renewals_in(_erasures(path)))
     erased = ErasedParts()
     erased.load(_erasures(path))
     first_hash = str(head["previous"])

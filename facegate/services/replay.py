@@ -17,7 +17,7 @@ from facegate.domain.fusion import fuse
 from facegate.domain.people import Template
 from facegate.domain.pictures import frame_sha256
 from facegate.domain.reasons import Reason
-from facegate.domain.receipts import Evidence, Part, Receipt
+from facegate.domain.receipts import FACE_REASON, Evidence, Part, Receipt
 from facegate.errors import InputError, ReceiptError
 from facegate.ports import AttackDetector, Detector
 from facegate.services.reading import FaceReader
@@ -170,7 +170,11 @@ def _search(
     ]
     outcome = decide(candidates, _threshold(draft.tau, draft.margin, chain.reader.model_id))
     found = _BY_SEARCH[outcome.outcome]
-    if draft.reason in _NEEDS_MATCH:
+    if FACE_REASON in draft.pad:
+        notes.append(
+            "A PIN was typed in the place of the face, so the reason does not come from the search."
+        )
+    elif draft.reason in _NEEDS_MATCH:
         expected = (Reason.GRANTED.value, draft.subject_id)
         replayed = (found.value, outcome.subject_id)
         findings.append(_compared("recognized person", expected, replayed))

@@ -145,6 +145,13 @@ class SqlAccess:
             row = {"subject_id": subject_id, "kind": kind, **_columns(attempts)}
             self._connection.execute(insert(person_attempts).values(**row))
 
+    def delayed(self, at: datetime) -> list[tuple[int, Kind, Attempts]]:
+        """Everybody whose next attempt must wait until after a moment."""
+        rows = self._connection.execute(
+            select(person_attempts).where(person_attempts.c.blocked_until > at)
+        )
+        return [(row.subject_id, row.kind, _attempts(row)) for row in rows]
+
     def inside_since(self, subject_id: int, area: str) -> datetime | None:
         """When a person went into an area, unless they have left it since."""
         row = self._newest(subject_id, area, 1)

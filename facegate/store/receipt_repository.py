@@ -77,10 +77,16 @@ class SqlReceipts:
         assert isinstance(receipt, Receipt)  # noqa: S101 - a decision was sealed
         return receipt
 
-    def erase(self, at: datetime, why: str, erased: Mapping[Part, Iterable[int]]) -> Erasure:
-        """Delete parts of receipts, and say so in the chain."""
+    def erase(
+        self,
+        at: datetime,
+        why: str,
+        erased: Mapping[Part, Iterable[int]],
+        lost_anchors: int = 0,
+    ) -> Erasure:
+        """Delete parts of receipts, and say so in the chain; or say that anchors were lost."""
         wanted = {part: sorted(set(numbers)) for part, numbers in erased.items()}
-        sealed = seal_erasure(at, why, wanted)
+        sealed = seal_erasure(at, why, wanted, lost_anchors)
         place = self._link(sealed, ERASURE, at, "", "")
         for part, numbers in wanted.items():
             for first in range(0, len(numbers), CHUNK):

@@ -115,7 +115,8 @@ def test_visitors_pins_and_look_alikes(people: None) -> None:
     assert here(*arguments, "--with-pin")[0] == 0
     access = json.loads(here("people", "show", "Ana", "--json")[1])["access"]
     assert access == {
-        "groups": [], "valid_from": None, "valid_until": None, "always_pin": True, "has_pin": True,
+        "keypad_number": 1, "groups": [], "valid_from": None, "valid_until": None,
+        "always_pin": True, "has_pin": True,
     }  # fmt: skip
     assert b"73915" not in b"".join(
         file.read_bytes() for file in start().settings.data_dir.glob("facegate.db*")

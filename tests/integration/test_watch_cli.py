@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import select
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import cv2
@@ -13,6 +17,9 @@ import pytest
 from commands import facegate
 
 from facegate.bootstrap import start
+from facegate.domain.keypad import KeypadEntry
+from facegate.doorway import Doorway
+from facegate.engine.states import GateEvent, GateState
 from facegate.vision.film import empty_scene, visit_film, with_noise
 from facegate.vision.images import load_image
 
@@ -129,3 +136,86 @@ def test_a_signal_ends_it_in_order(door: None) -> None:
         assert b'"looking"' in program.stdout.readline()
         program.send_signal(signal.SIGTERM)
         assert program.wait(20) == 0
+
+
+def test_a_reader_that_stops_reading_stops_neither_the_door_nor_its_end(door: None) -> None:
+    command = [sys.executable, "-m", "facegate", "watch", "--door", "lobby", "--json"]
+    read, write = os.pipe()
+    filled = os.write(write, b"x" * select.PIPE_BUF)  # and then as much as fits
+    os.set_blocking(write, False)
+    while True:
+        try:
+            filled += os.write(write, b"x" * select.PIPE_BUF)
+        except BlockingIOError:
+            break
+    os.set_blocking(write, True)
+    with subprocess.Popen(
+        [*command, "--source", "test:?size=320x240&fps=15"], stdout=write, stderr=write
+    ) as program:
+        try:
+            time.sleep(3)
+            assert program.poll() is None
+            program.send_signal(signal.SIGTERM)
+            assert program.wait(30) == 0
+        finally:
+            program.kill()
+            os.close(write)
+            os.close(read)
+    assert filled
+
+
+def test_a_number_and_a_pin_open_for_a_face_that_is_not_recognized(
+    door: None, films: dict[str, Path]
+) -> None:
+    assert facegate("doors", "set", "lobby", "--pin", "fallback").code == 0
+    told = facegate("people", "pin", "Eileen Collins", "--stdin", typed="482915\n").out
+    with start().store.snapshot() as work:
+        number = work.subjects.by_name("Eileen Collins").subject_id
+    assert f"number {number} at keypads" in told
+    assert f"number {number} at keypads" in facegate("people", "show", "Eileen Collins").out
+    early = facegate(
+        "watch", "--door", "lobby", "--source", films["hopper"], "--json", "--keypad",
+        "--pace", "fast", typed=f"{number}*482915\n",
+    ).lines()  # fmt: skip
+    assert decisions(early) == [("unknown_face", None)], "typed before it was asked for"
+    assert "Not recognized; enter your number and your PIN" in [one["message"] for one in early]
+
+    def visit(line: str) -> list[GateEvent]:
+        events: list[GateEvent] = []
+
+        def on_event(event: GateEvent) -> None:
+            events.append(event)
+            if event.state is GateState.ENTER_PIN:
+                doorway.enter(KeypadEntry(*reversed(line.split("*"))))
+
+        with Doorway(
+            start(), "lobby", str(films["hopper"]), on_event, pace="fast", has_keypad=True
+        ) as doorway:
+            doorway.run(threading.Event())
+        return [event for event in events if event.kind == "decision"]
+
+    (wrong,) = visit(f"{number}*111222")
+    (nobody,) = visit("99*482915")
+    assert wrong.message == nobody.message == "Wrong PIN"
+    assert wrong.state is nobody.state
+    (granted,) = visit(f"{number}*482915")
+    assert granted.subject == "Eileen Collins"
+    receipt = facegate("audit", "log", "--reason", "granted", "--json").json()[-1]
+    assert receipt["subject_name"] == "Eileen Collins"
+    assert "granted by PIN" in receipt["explanation"]
+    assert receipt["similarity"] < receipt["tau"]
+    assert facegate("audit", "verify").code == 0
+
+
+def test_a_lost_anchor_file_is_begun_anew_knowingly(door: None, films: dict[str, Path]) -> None:
+    watch(films["collins"])
+    file = Path(facegate("audit", "anchor", "--json").json()["anchor_file"])
+    assert facegate("audit", "anchor", "--renew", "--yes").code == 4, "nothing is wrong with it"
+    file.write_text("damaged\n")
+    assert facegate("audit", "verify").code == 15
+    renewed = facegate("audit", "anchor", "--renew", "--yes", "--json").json()
+    assert Path(renewed["old_file"]).read_text() == "damaged\n"
+    verified = facegate("audit", "verify")
+    assert verified.code == 0
+    assert "begun anew by hand" in verified.err
+    assert facegate("audit", "verify", "--json").json()["renewals"][0]["lost_anchors"] == 1

@@ -218,10 +218,12 @@ def test_no_combination_opens_when_anything_fails(names: list[str], data: st.Dat
     door_attempts=st.sampled_from([Attempts(), delayed(), locked()]),
     pins=st.sampled_from([Attempts(), delayed(), locked()]),
     claims=st.sampled_from([Attempts(), delayed(), locked()]),
+    alike=st.booleans(),
 )
 def test_a_door_never_opens_without_a_face_or_a_right_pin_that_may_replace_it(
     face: Reason, named: bool, enrolled: bool, pad: PadPolicy, mode: PinMode, typed: PinOutcome,
     has_pin: bool, always: bool, door_attempts: Attempts, pins: Attempts, claims: Attempts,
+    alike: bool,
 ) -> None:  # fmt: skip
     facts = Facts(
         door=Door("lobby", pad=pad, pin=mode),
@@ -232,7 +234,9 @@ def test_a_door_never_opens_without_a_face_or_a_right_pin_that_may_replace_it(
         ) if enrolled else None,
         pin=typed,
     )  # fmt: skip
-    request = AccessRequest("lobby", 1 if named else None, AT, face_reason=face)
+    request = AccessRequest(
+        "lobby", 1 if named else None, AT, face_reason=face, alike=frozenset({1} if alike else {2})
+    )
     facts = facts if named else replace(facts, person=None)
     judgment = judge(request, facts)
     right = typed is PinOutcome.RIGHT and has_pin
@@ -247,6 +251,7 @@ def test_a_door_never_opens_without_a_face_or_a_right_pin_that_may_replace_it(
             assert right
             assert face in {Reason.UNKNOWN_FACE, Reason.AMBIGUOUS, Reason.LOW_QUALITY}
             assert mode is PinMode.FALLBACK or (always and face is Reason.AMBIGUOUS)
+            assert alike or face is not Reason.AMBIGUOUS
             assert claims.hold(AT) is None
             assert door_attempts.hold(AT) is None
 
@@ -348,12 +353,47 @@ def test_a_stranger_who_claims_to_be_ana_locks_out_claims_and_not_ana() -> None:
     assert judge(replace(ASKED, at=at), facts).ruling.granted
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda facts: person(facts, valid_until="2020-01-01T00:00:00"),
+        lambda facts: about(facts, grants=()),
+        lambda facts: replace(
+            facts, person=replace(facts.person, person=replace(facts.person.person, enabled=False))
+        ),
+    ],
+)
+def test_who_does_not_know_the_pin_learns_nothing_about_the_person(change: object) -> None:
+    facts = change(replace(plain(pin=PinMode.FALLBACK), pin=PinOutcome.WRONG))  # type: ignore[operator]
+    claim = replace(ASKED, face_reason=Reason.UNKNOWN_FACE)
+    wrong = judge(claim, facts)
+    assert wrong.ruling.reason is Reason.PIN_WRONG
+    assert wrong.claims is not None
+    assert wrong.claims.failures == 1
+    right = judge(claim, replace(facts, pin=PinOutcome.RIGHT))
+    assert right.ruling.reason not in {Reason.PIN_WRONG, Reason.GRANTED}
+
+
+@pytest.mark.parametrize("face", [Reason.UNKNOWN_FACE, Reason.AMBIGUOUS, Reason.LOW_QUALITY])
+def test_every_wrong_pin_without_a_face_counts_against_the_door(face: Reason) -> None:
+    facts = replace(plain(pin=PinMode.FALLBACK), pin=PinOutcome.WRONG)
+    for who in (facts, replace(facts, person=None)):
+        request = replace(ASKED, face_reason=face, subject_id=1 if who.person else None)
+        judgment = judge(request, who)
+        assert judgment.state is not None
+        assert judgment.state.attempts.failures == 1
+
+
 def test_the_pin_tells_a_twin_where_the_face_cannot() -> None:
     facts = person(plain(), always_pin=True)
-    unsure = replace(ASKED, face_reason=Reason.AMBIGUOUS)
+    unsure = replace(ASKED, face_reason=Reason.AMBIGUOUS, alike=frozenset({1, 2}))
     assert judge(ASKED, facts).ruling.reason is Reason.PIN_NEEDED
     assert judge(unsure, facts).ruling.reason is Reason.PIN_NEEDED
     assert judge(unsure, replace(facts, pin=PinOutcome.RIGHT)).ruling.granted
+    unlike = replace(unsure, alike=frozenset({2}))
+    for mode in PinMode:
+        door = replace(facts, door=replace(facts.door, pin=mode), pin=PinOutcome.RIGHT)
+        assert judge(unlike, door).ruling.reason is Reason.AMBIGUOUS
     attack = replace(ASKED, face_reason=Reason.ATTACK_SUSPECTED)
     denied = judge(attack, replace(facts, pin=PinOutcome.RIGHT)).ruling.reason
     assert denied is Reason.ATTACK_SUSPECTED

@@ -283,6 +283,40 @@ def test_a_turned_clock_locks_until_it_is_right_again(jump: timedelta) -> None:
     assert scene.opened
 
 
+@pytest.mark.parametrize("jump", [timedelta(hours=-2), timedelta(days=1), timedelta(days=9000)])
+def test_a_turned_clock_that_runs_steadily_is_believed(jump: timedelta) -> None:
+    scene = Scene()
+    scene.run(0.5)
+    scene.wall += jump
+    scene.run(9, Place(ANA), fps=10)
+    assert not scene.opened
+    assert not scene.desk.jumps
+    scene.wall -= jump / 2  # and once more
+    scene.run(9, Place(ANA), fps=10)
+    assert not scene.opened
+    scene.run(3, Place(ANA), fps=10)
+    assert scene.desk.jumps == [pytest.approx((jump / 2).total_seconds(), abs=0.01)]
+    assert scene.opened == ["1"]
+    told = [event for event in scene.events if event.kind in {"fault", "clock"}]
+    assert [event.kind for event in told] == ["fault", "clock"]
+    assert "changed by" in told[0].details["detail"]
+    assert not scene.gate.doubts_clock
+
+
+def test_a_clock_is_not_believed_before_the_delays_are_kept() -> None:
+    scene = Scene()
+    scene.run(0.5)
+    scene.wall += timedelta(hours=1)
+    scene.desk.jump_error = StoreError("the disk is full")
+    scene.run(15, Place(ANA), fps=10)
+    assert not scene.opened
+    assert scene.gate.view.state is GateState.OUT_OF_ORDER
+    scene.desk.jump_error = None
+    scene.run(1, Place(ANA), fps=10)
+    assert scene.desk.jumps
+    assert scene.opened == ["1"]
+
+
 @pytest.mark.parametrize("state", [s for s in CameraState if not s.may_decide])
 def test_a_camera_that_is_not_live_locks(state: CameraState) -> None:
     scene = Scene()

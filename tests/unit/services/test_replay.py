@@ -145,6 +145,17 @@ def test_denials_of_recognized_people_replay(gate: Gate, reason: Reason) -> None
     assert not gate.again(stranger).same
 
 
+def test_a_grant_by_pin_replays_by_what_was_seen_of_the_face(gate: Gate) -> None:
+    by_pin = gate.decide(
+        8, reason=Reason.GRANTED, subject_id=1, pad={"face_reason": "unknown_face"}
+    )
+    found = gate.again(by_pin)
+    assert found.same
+    assert any("PIN" in note for note in found.notes)
+    lie = dataclasses.replace(by_pin.draft, similarity=0.2)
+    assert not gate.again(dataclasses.replace(by_pin, draft=lie)).same
+
+
 def test_other_reasons_are_not_of_the_search(gate: Gate) -> None:
     found = gate.again(gate.decide(3, reason=Reason.ATTACK_SUSPECTED))
     assert found.same
