@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from facegate.cli.output import console, progress, remark
-
-if TYPE_CHECKING:
-    from torch.nn import Module
 
 RunOption = Annotated[
     Path, typer.Option(help="Folder of the run: checkpoints and log. A run that is there goes on.")
@@ -80,13 +77,13 @@ def go_on(
 
 
 def write_network(
-    run: Path, network: Module, export_onnx: Callable[[Any, Path], object], output: Path
+    run: Path, network: Any, export_onnx: Callable[[Any, Path], object], output: Path
 ) -> None:
     """Write the averaged weights of a run as ONNX.
 
     Args:
         run: folder of the run.
-        network: what the weights belong to.
+        network: torch's module that the weights belong to.
         export_onnx: writes such a network.
         output: the file.
     """
