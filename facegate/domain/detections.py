@@ -60,7 +60,12 @@ class Detections:
 
     def take(self, places: npt.NDArray[np.integer[Any] | np.bool_]) -> Detections:
         """Some of them, by numbers or by a mask."""
-        return Detections(self.bboxes_xyxy[places], self.landmarks_xy[places], self.scores[places])
+        taken = object.__new__(Detections)  # parts of what was checked are not checked again
+        for name in ("bboxes_xyxy", "landmarks_xy", "scores"):
+            part = getattr(self, name)[places]
+            part.setflags(write=False)
+            object.__setattr__(taken, name, part)
+        return taken
 
     def surest(self, most: int) -> Detections:
         """The surest, the surest first; the earlier one of equals."""

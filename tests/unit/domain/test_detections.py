@@ -36,6 +36,8 @@ def test_looks_are_joined_in_their_order() -> None:
 def test_some_are_taken_by_numbers_or_a_mask() -> None:
     found = Detections.of(FACES)
     assert found.take(np.array([3, 0])).scores.tolist() == pytest.approx([0.7, 0.5])
+    with pytest.raises(ValueError, match="read-only"):
+        found.take(np.array([3, 0])).scores[0] = 1
     assert found.take(found.scores > 0.6).bboxes_xyxy[:, 0].tolist() == [20, 60]
 
 
