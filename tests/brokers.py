@@ -1,4 +1,4 @@
-"""A real MQTT broker on this machine, in a process of its own: `python brokers.py PORT`."""
+"""A real MQTT broker on this machine, in a process: `python brokers.py PORT [CERTIFICATE KEY]`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import time
+
+from certificates import Certificates
 
 
 def free_port() -> int:
@@ -17,12 +19,13 @@ def free_port() -> int:
 
 
 class Broker:
-    """Runs when it is made; `stop` ends it at once, like a pulled plug."""
+    """Runs when it is made, over TLS with a certificate; `stop` is like a pulled plug."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, shown: Certificates | None = None) -> None:
         self.port = port or free_port()
+        files = [] if shown is None else [str(shown.server), str(shown.key)]
         self._process = subprocess.Popen(
-            [sys.executable, __file__, str(self.port)],
+            [sys.executable, __file__, str(self.port), *files],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -40,13 +43,16 @@ class Broker:
         self._process.wait()
 
 
-async def serve(port: int) -> None:
+async def serve(port: int, *files: str) -> None:
     """Take anybody's messages, for ever."""
     from amqtt.broker import Broker as AmqttBroker
 
     anonymous = "amqtt.plugins.authentication.AnonymousAuthPlugin"
+    listener = {"type": "tcp", "bind": f"127.0.0.1:{port}"}
+    if files:
+        listener |= {"ssl": True, "certfile": files[0], "keyfile": files[1]}
     config = {
-        "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
+        "listeners": {"default": listener},
         "plugins": {anonymous: {"allow_anonymous": True}},
     }
     await AmqttBroker(config).start()
@@ -54,4 +60,4 @@ async def serve(port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    asyncio.run(serve(int(sys.argv[1]), *sys.argv[2:]))

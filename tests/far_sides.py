@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from brokers import Broker
+from certificates import Certificates
 
 from facegate.doors.plugins import open_output
 from facegate.doors.secrets import OutputContext
@@ -120,22 +121,29 @@ class WebSide(FarSide):
 
 
 class MqttSide(FarSide):
-    def __init__(self) -> None:
+    """A lock behind a broker; over TLS where certificates are given."""
+
+    def __init__(self, shown: Certificates | None = None) -> None:
         super().__init__()
         from paho.mqtt.client import Client
         from paho.mqtt.enums import CallbackAPIVersion
 
-        self.broker = Broker()
+        self.broker = Broker(shown=shown)
         self.messages: list[Any] = []
         self.client = Client(CallbackAPIVersion.VERSION2, client_id="lock")
         ready = threading.Event()
         self.client.on_subscribe = lambda *_: ready.set()
         self.client.on_message = lambda _c, _d, message: self._heard(message)
-        self.client.connect("127.0.0.1", self.broker.port)
+        if shown is not None:
+            self.client.tls_set(str(shown.ca))
+        self.client.connect("localhost" if shown else "127.0.0.1", self.broker.port)
         self.client.loop_start()
         self.client.subscribe("doors/lobby", 1)
         assert ready.wait(5)
         self.spec = f"mqtt://127.0.0.1:{self.broker.port}/doors/lobby?timeout=0.5"
+        if shown is not None:
+            address = f"mqtts://localhost:{self.broker.port}/doors/lobby"
+            self.spec = f"{address}?timeout=1&ca={shown.ca}"
 
     def _heard(self, message: Any) -> None:
         self.messages.append(message)

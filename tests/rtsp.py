@@ -1,6 +1,6 @@
-"""A small RTSP server that sends motion JPEG through the RTSP connection itself.
+"""A small RTSP server that sends motion JPEG or H.264 through the RTSP connection itself.
 
-RTSP: RFC 2326, section 10.12 for the interleaved data. JPEG in RTP: RFC 2435.
+RTSP: RFC 2326, section 10.12 for the interleaved data. JPEG in RTP: RFC 2435. H.264: `h264.py`.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ import re
 import socketserver
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import h264
 from cameras import jpeg, noisy
 
 _SDP = (
@@ -46,8 +48,7 @@ def _packets(data: bytes, number: int, size_wh: tuple[int, int]) -> Iterator[byt
         head = struct.pack(">I", offset) + bytes([1, 255, size_wh[0] // 8, size_wh[1] // 8])
         if offset == 0:
             head += struct.pack(">BBH", 0, 0, len(tables)) + tables
-        packet = rtp + head + scan[offset : offset + step]
-        yield struct.pack(">BBH", 0x24, 0, len(packet)) + packet
+        yield rtp + head + scan[offset : offset + step]
 
 
 class _Handler(socketserver.StreamRequestHandler):
@@ -79,7 +80,7 @@ class _Handler(socketserver.StreamRequestHandler):
         if method == "OPTIONS":
             extra = "Public: DESCRIBE, SETUP, PLAY, TEARDOWN\r\n"
         elif method == "DESCRIBE":
-            body = _SDP
+            body = h264.sdp() if self.server.codec == "h264" else _SDP
             extra = f"Content-Base: {url}/\r\nContent-Type: application/sdp\r\n"
         elif method == "SETUP":
             assert re.search("TCP", headers["transport"])
@@ -93,31 +94,57 @@ class _Handler(socketserver.StreamRequestHandler):
         self.wfile.write(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
 
     def _play(self) -> None:
-        for number in range(self.server.frames):
-            picture = noisy(number % 8, size_wh=(160, 120))
-            for packet in _packets(jpeg(picture), number, (160, 120)):
-                self.wfile.write(packet)
-            if self.server.stopping.wait(1 / 30):
+        sent, server = 0, self.server
+        for number in range(server.frames):
+            if server.codec == "h264":
+                packets = list(h264.packets(number, sent))
+            else:
+                packets = list(_packets(jpeg(noisy(number % 8)), number, (160, 120)))
+            if number == server.cut:
+                packets = packets[: len(packets) // 2]
+            for packet in packets:
+                self.wfile.write(struct.pack(">BBH", 0x24, 0, len(packet)) + packet)
+            sent += len(packets)
+            server.sent_at.append(time.monotonic())
+            if server.stopping.wait(1 / 30):
                 return
-        self.server.stopping.wait(30)
+        server.stopping.wait(30)
 
 
 class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, port: int, frames: int, basic: str) -> None:
+    def __init__(self, port: int, frames: int, basic: str, codec: str, cut: int | None) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
-        self.frames, self.basic = frames, basic
+        self.frames, self.basic, self.codec, self.cut = frames, basic, codec, cut
+        self.sent_at: list[float] = []
         self.stopping = threading.Event()
 
 
 class RtspServer:
-    """Sends `frames` pictures of 160x120 to each who asks, then keeps silent."""
+    """Sends `frames` pictures to each who asks, then keeps silent.
 
-    def __init__(self, port: int = 0, frames: int = 1_000_000, basic: str = "") -> None:
-        self._server = _Server(port, frames, basic)
+    Args:
+        port: 0: any.
+        frames: how many for each connection.
+        basic: user and password as they are sent; empty: anybody may watch.
+        codec: `jpeg` or `h264`; 160x120 both.
+        cut: number of a picture of which only the first half of the packets is sent.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        frames: int = 1_000_000,
+        basic: str = "",
+        codec: str = "jpeg",
+        cut: int | None = None,
+    ) -> None:
+        self._server = _Server(port, frames, basic, codec, cut)
         self.port = self._server.server_address[1]
+        self.sent_at = self._server.sent_at
+        """When each picture was sent, of all connections together."""
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
 

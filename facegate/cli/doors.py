@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from inspect import Signature, signature
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,70 +20,72 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="See and change the doors.", no_args_is_help=True)
 
-_Source = Annotated[
-    str | None, typer.Option("--source", help="Camera: number, device, rtsp:// address or file.")
-]
-_Output = Annotated[
-    str | None, typer.Option("--output", help="What moves the lock, such as simulator:.")
-]
-_Zone = Annotated[
-    str | None,
-    typer.Option("--zone", help="Time zone, such as Europe/Berlin; else this machine's."),
-]
-_Pad = Annotated[
-    str | None,
-    typer.Option(
-        "--pad",
-        help="Attack check: off, passive, challenge_when_unsure or challenge_always.",
-    ),
-]
-_Tailgating = Annotated[
-    str | None,
-    typer.Option("--tailgating", help="Several faces in view: nearest counts, all, or log only."),
-]
-_Unlock = Annotated[
-    float | None, typer.Option("--unlock", metavar="SECONDS", help="Length of the unlock pulse.")
-]
-_HeldOpen = Annotated[
-    float | None,
-    typer.Option("--held-open", metavar="SECONDS", help="Alarm when open for longer; 0: never."),
-]
-_Area = Annotated[
-    str | None, typer.Option("--area", help="Area that the door leads into or out of.")
-]
-_Direction = Annotated[str | None, typer.Option("--direction", help="in or out; with --area.")]
-_AntiPassback = Annotated[
-    str | None,
-    typer.Option("--anti-passback", help="Nobody enters an area twice: off, soft or hard."),
-]
-_TwoPerson = Annotated[
-    float | None,
-    typer.Option("--two-person", metavar="SECONDS", help="Two people within this time; 0: one."),
-]
-_Pin = Annotated[
-    str | None, typer.Option("--pin", help="PIN: never, second_factor or fallback for the face.")
-]
+_OPTIONS: dict[str, Any] = {
+    "source": Annotated[
+        str | None, typer.Option(help="Camera: number, device, rtsp:// address or file.")
+    ],
+    "output": Annotated[str | None, typer.Option(help="What moves the lock, such as simulator:.")],
+    "zone": Annotated[
+        str | None, typer.Option(help="Time zone, such as Europe/Berlin; else this machine's.")
+    ],
+    "pad": Annotated[
+        str | None,
+        typer.Option(help="Attack check: off, passive, challenge_when_unsure or challenge_always."),
+    ],
+    "tailgating": Annotated[
+        str | None, typer.Option(help="Several faces in view: nearest counts, all, or log only.")
+    ],
+    "unlock_s": Annotated[
+        float | None,
+        typer.Option("--unlock", metavar="SECONDS", help="Length of the unlock pulse."),
+    ],
+    "held_open_s": Annotated[
+        float | None,
+        typer.Option(
+            "--held-open", metavar="SECONDS", help="Alarm when open for longer; 0: never."
+        ),
+    ],
+    "area": Annotated[str | None, typer.Option(help="Area that the door leads into or out of.")],
+    "direction": Annotated[str | None, typer.Option(help="in or out; with --area.")],
+    "anti_passback": Annotated[
+        str | None, typer.Option(help="Nobody enters an area twice: off, soft or hard.")
+    ],
+    "two_person_s": Annotated[
+        float | None,
+        typer.Option(
+            "--two-person", metavar="SECONDS", help="Two people within this time; 0: one."
+        ),
+    ],
+    "pin": Annotated[
+        str | None, typer.Option(help="PIN: never, second_factor or fallback for the face.")
+    ],
+}
+"""The fields of a door that its operator chooses."""
 
 
-def _given(**options: Any) -> dict[str, Any]:
-    return {key: value for key, value in options.items() if value is not None}
+def _with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Put the options of a door in the place of a command's `values`: those that are given."""
+    parameters, shown = signature(command, eval_str=True).parameters.values(), []
+    for one in parameters:
+        shared = _OPTIONS.items() if one.name == "values" else [(one.name, one.annotation)]
+        default = None if one.name == "values" else one.default
+        shown += [one.replace(name=name, annotation=kind, default=default) for name, kind in shared]
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        values = {name: given.pop(name) for name in _OPTIONS}
+        command(**given, values={key: one for key, one in values.items() if one is not None})
+
+    run.__annotations__ = {one.name: one.annotation for one in shown}
+    run.__signature__ = Signature(shown)  # type: ignore[attr-defined]  # what typer reads
+    return run
 
 
 @app.command("add")
+@_with_options
 def add(
     name: Annotated[str, typer.Argument(help="Name of the new door.", show_default=False)],
-    source: _Source = None,
-    output: _Output = None,
-    zone: _Zone = None,
-    pad: _Pad = None,
-    tailgating: _Tailgating = None,
-    unlock: _Unlock = None,
-    held_open: _HeldOpen = None,
-    area: _Area = None,
-    direction: _Direction = None,
-    anti_passback: _AntiPassback = None,
-    two_person: _TwoPerson = None,
-    pin: _Pin = None,
+    values: dict[str, Any],
     everyone: Annotated[
         bool, typer.Option("--everyone", help="Everybody who is enrolled may always pass it.")
     ] = False,
@@ -88,12 +93,7 @@ def add(
     """Add a door. Nobody may pass it until a rule says so."""
     from facegate.domain.doors import Door
 
-    values = _given(
-        source=source, output=output, pad=pad, tailgating=tailgating, unlock_s=unlock,
-        held_open_s=held_open, area=area, direction=direction, anti_passback=anti_passback,
-        two_person_s=two_person, pin=pin,
-    )  # fmt: skip
-    door = Door.from_dict({"name": name, "zone": zone or local_zone(), **values})
+    door = Door.from_dict({"name": name, "zone": local_zone(), **values})
     with editing() as editor:
         editor.add_door(door, everyone=everyone)
     console().print(f"The door {plain(door.name)} is added, on the clock of {plain(door.zone)}.")
@@ -105,29 +105,11 @@ def add(
 
 
 @app.command("set")
-def set_door(
-    name: DoorName,
-    source: _Source = None,
-    output: _Output = None,
-    zone: _Zone = None,
-    pad: _Pad = None,
-    tailgating: _Tailgating = None,
-    unlock: _Unlock = None,
-    held_open: _HeldOpen = None,
-    area: _Area = None,
-    direction: _Direction = None,
-    anti_passback: _AntiPassback = None,
-    two_person: _TwoPerson = None,
-    pin: _Pin = None,
-) -> None:
+@_with_options
+def set_door(name: DoorName, values: dict[str, Any]) -> None:
     """Change a door; what is not named stays."""
     from facegate.domain.doors import Door
 
-    values = _given(
-        source=source, output=output, zone=zone, pad=pad, tailgating=tailgating, unlock_s=unlock,
-        held_open_s=held_open, area=area, direction=direction, anti_passback=anti_passback,
-        two_person_s=two_person, pin=pin,
-    )  # fmt: skip
     with editing() as editor:
         editor.set_door(Door.from_dict({**editor.door(name).as_dict(), **values}))
     console().print(f"The door {plain(name)} is changed.")

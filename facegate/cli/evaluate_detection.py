@@ -236,9 +236,9 @@ def _our_network(gate: FaceGate, file: Path | None) -> CellNetwork:
     import hashlib
 
     from facegate.errors import InputError
-    from facegate.models.one_look import YoloCells
     from facegate.models.registry import DIGEST_LETTERS
     from facegate.models.runtime import open_session
+    from facegate.models.yolo_cells import YoloCells
 
     if file is None:
         weights, model_id = gate.detector_card.read_weights(), gate.detector_card.model_id

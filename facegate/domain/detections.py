@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from facegate.domain.arrays import FloatArray, locked
 from facegate.domain.faces import DetectedFace
@@ -44,7 +46,36 @@ class Detections:
             np.array([face.score for face in faces], np.float32),
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence[Detections]) -> Detections:
+        """What was found in several looks, one after the other; at least one look."""
+        return cls(
+            np.concatenate([one.bboxes_xyxy for one in parts]),
+            np.concatenate([one.landmarks_xy for one in parts]),
+            np.concatenate([one.scores for one in parts]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def take(self, places: npt.NDArray[np.integer[Any] | np.bool_]) -> Detections:
+        """Some of them, by numbers or by a mask."""
+        taken = object.__new__(Detections)  # parts of what was checked are not checked again
+        for name in ("bboxes_xyxy", "landmarks_xy", "scores"):
+            part = getattr(self, name)[places]
+            part.setflags(write=False)
+            object.__setattr__(taken, name, part)
+        return taken
+
+    def surest(self, most: int) -> Detections:
+        """The surest, the surest first; the earlier one of equals."""
+        return self.take(np.argsort(-self.scores, kind="stable")[:most])
+
     def from_score(self, least: float) -> Detections:
         """Only those with at least this score."""
-        kept = self.scores >= least
-        return Detections(self.bboxes_xyxy[kept], self.landmarks_xy[kept], self.scores[kept])
+        return self.take(self.scores >= least)
+
+    def faces(self) -> list[DetectedFace]:
+        """Each by itself, in their order."""
+        each = zip(self.bboxes_xyxy, self.landmarks_xy, self.scores.tolist(), strict=True)
+        return [DetectedFace(*one) for one in each]

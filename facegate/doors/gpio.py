@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from facegate.doors.gpio_lines import DEFAULT_CHIP, LIBRARIES, Lines, hold_lines
+from facegate.doors.gpio_lines import Lines, Wiring
 from facegate.doors.pulses import PulsedOutput
 from facegate.doors.secrets import OutputContext
 from facegate.doors.spec import DoorSpec, Options, whole_number
@@ -25,19 +25,16 @@ class GpioSettings:
 
     Attributes:
         pin: that opens the door while it is active.
-        active_low: whether active is 0 V.
+        wiring: how pins are driven.
         contact: pin of the door contact, or None.
         contact_open_high: whether the contact's pin is high while the leaf stands open: right for
             a reed switch to ground, which a closed door closes. A cut wire then reads as open.
-        chip, library: see `facegate.doors.gpio_lines.hold_lines`.
     """
 
     pin: int
-    active_low: bool = False
+    wiring: Wiring
     contact: int | None = None
     contact_open_high: bool = True
-    chip: str = DEFAULT_CHIP
-    library: str = "auto"
 
 
 class GpioDoor(PulsedOutput):
@@ -52,13 +49,7 @@ class GpioDoor(PulsedOutput):
         super().__init__()
         self._settings = settings
         inputs = [] if settings.contact is None else [settings.contact]
-        self._lines: Lines = hold_lines(
-            [settings.pin],
-            inputs,
-            active_low=settings.active_low,
-            chip=settings.chip,
-            library=settings.library,
-        )
+        self._lines: Lines = settings.wiring.hold([settings.pin], inputs)
         self._start()
 
     @classmethod
@@ -69,11 +60,9 @@ class GpioDoor(PulsedOutput):
         contact = options.whole("contact", 0, 0, MAX_PIN) if options.has("contact") else None
         settings = GpioSettings(
             pin,
-            options.choice("active", "high", ("high", "low")) == "low",
+            Wiring.read(options, active="high"),
             contact,
             options.choice("open", "high", ("high", "low")) == "high",
-            options.text("chip", DEFAULT_CHIP),
-            options.choice("library", "auto", LIBRARIES),
         )
         options.done()
         if contact == pin:

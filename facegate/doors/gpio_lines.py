@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+from typing_extensions import Self
+
+from facegate.doors.spec import Options
 from facegate.errors import DoorError
 
 LIBRARIES = ("auto", "gpiod", "gpiozero")
@@ -26,42 +30,60 @@ class Lines(Protocol):
         """Give the pins back."""
 
 
-def hold_lines(
-    outputs: list[int],
-    inputs: list[int],
-    *,
-    active_low: bool = False,
-    chip: str = DEFAULT_CHIP,
-    library: str = "auto",
-) -> Lines:
-    """Take pins: outputs at rest, inputs pulled up.
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """How pins are driven.
 
-    Args:
-        outputs, inputs: numbers of pins (lines of the chip; BCM numbers on a Raspberry Pi).
+    Attributes:
         active_low: whether an active output is at 0 V.
         chip: device of gpiod.
         library: one of LIBRARIES; `auto` takes gpiod, else gpiozero.
-
-    Raises:
-        DoorError: no library is installed, or the pins cannot be had.
     """
-    makers: dict[str, Callable[..., Lines]] = {"gpiod": _GpiodLines, "gpiozero": _GpiozeroLines}
-    names = list(makers) if library == "auto" else [library]
-    for name in names:
-        try:
-            return makers[name](outputs, inputs, active_low, chip)
-        except ImportError:
-            continue
-        except DoorError:
-            raise
-        except Exception as error:  # both libraries raise their own trees
-            raise DoorError(
-                f"The pins {outputs + inputs} cannot be had ({type(error).__name__}: {error})."
-            ) from error
-    raise DoorError(
-        f"A door at a pin needs {' or '.join(names)}.",
-        hint="Install one: pip install 'facegate[gpio]'.",
-    )
+
+    active_low: bool
+    chip: str = DEFAULT_CHIP
+    library: str = "auto"
+
+    @classmethod
+    def read(cls, options: Options, active: str) -> Self:
+        """Take `active`, `chip` and `library` from a door's options. Raises DoorError.
+
+        Args:
+            options: of the door.
+            active: level of an active output where the options name none, `high` or `low`.
+        """
+        return cls(
+            options.choice("active", active, ("high", "low")) == "low",
+            options.text("chip", DEFAULT_CHIP),
+            options.choice("library", "auto", LIBRARIES),
+        )
+
+    def hold(self, outputs: list[int], inputs: list[int]) -> Lines:
+        """Take pins: outputs at rest, inputs pulled up.
+
+        Args:
+            outputs, inputs: numbers of pins (lines of the chip; BCM numbers on a Raspberry Pi).
+
+        Raises:
+            DoorError: no library is installed, or the pins cannot be had.
+        """
+        makers: dict[str, Callable[..., Lines]] = {"gpiod": _GpiodLines, "gpiozero": _GpiozeroLines}
+        names = list(makers) if self.library == "auto" else [self.library]
+        for name in names:
+            try:
+                return makers[name](outputs, inputs, self.active_low, self.chip)
+            except ImportError:
+                continue
+            except DoorError:
+                raise
+            except Exception as error:  # both libraries raise their own trees
+                raise DoorError(
+                    f"The pins {outputs + inputs} cannot be had ({type(error).__name__}: {error})."
+                ) from error
+        raise DoorError(
+            f"A door at a pin needs {' or '.join(names)}.",
+            hint="Install one: pip install 'facegate[gpio]'.",
+        )
 
 
 class _GpiodLines:

@@ -14,14 +14,15 @@ from __future__ import annotations
 import contextlib
 import secrets
 import ssl
+import sys
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from facegate.domain.steady import steady_seconds
 from facegate.doors.messages import order, utc_now
+from facegate.doors.network import Link
 from facegate.doors.pulses import PulsedOutput
 from facegate.doors.secrets import OutputContext, need_library
 from facegate.doors.spec import DoorSpec, Options
@@ -45,25 +46,21 @@ class MqttSettings:
         tls: whether the connection is encrypted.
         host, port: the broker.
         topic: of the orders.
+        link: how; its secret is the password.
         user: login name, or empty for none.
-        key_name: name of the secret with the password.
         on, off: plain payloads instead of JSON; both or neither are empty.
         contact: topic on which the door's leaf is told (`open`/`closed`), or empty.
-        timeout_s: time for one order, waiting for a connection included.
-        ca_file: certificates to trust instead of the system's, or None.
     """
 
     tls: bool
     host: str
     port: int
     topic: str
+    link: Link
     user: str = ""
-    key_name: str = "mqtt"
     on: str = ""
     off: str = ""
     contact: str = ""
-    timeout_s: float = 1.5
-    ca_file: Path | None = None
 
 
 class MqttDoor(PulsedOutput):
@@ -71,7 +68,10 @@ class MqttDoor(PulsedOutput):
 
     api_version = 1
     summary = "publishes orders to an MQTT broker"
-    form = "mqtt[s]://HOST[:PORT]/TOPIC[?user=NAME&key=SECRET-NAME&on=ON&off=OFF&contact=TOPIC]"
+    form = (
+        "mqtt[s]://HOST[:PORT]/TOPIC[?user=NAME&key=SECRET-NAME&on=ON&off=OFF&contact=TOPIC"
+        "&timeout=S&ca=FILE]"
+    )
     after_kill = "the broker publishes the order to lock; the receiver also has pulse_s"
 
     def __init__(self, settings: MqttSettings, context: OutputContext) -> None:
@@ -80,9 +80,14 @@ class MqttDoor(PulsedOutput):
         self._settings, self._door = settings, context.door
         self._password = ""
         if settings.user:
-            self._password = context.secret(settings.key_name, "The MQTT broker")
+            self._password = context.secret(settings.link.key_name, "The MQTT broker")
+        self._tls = settings.link.tls() if settings.tls else None
+        if self._tls is not None:
+            self._tls.sslsocket_class = _TidySocket
         self._client: Any = None  # a paho client
-        self._connected = threading.Event()
+        self._settled = threading.Event()
+        """Connected, or refused for good: waiting changes nothing."""
+        self._connected = False
         self._refusal = ""
         self._leaf: bool | None = None
         self._start()
@@ -105,13 +110,11 @@ class MqttDoor(PulsedOutput):
             host=host,
             port=port or (8883 if tls else 1883),
             topic=url.path.removeprefix("/"),
+            link=Link.read(options, "mqtt"),
             user=options.text("user"),
-            key_name=options.text("key", "mqtt"),
             on=options.text("on"),
             off=options.text("off"),
             contact=options.text("contact"),
-            timeout_s=options.number("timeout", 1.5, 0.05, 2),
-            ca_file=Path(options.text("ca")) if options.has("ca") else None,
         )
         options.done()
         if not host or not settings.topic or not spec.target.startswith("//"):
@@ -140,17 +143,18 @@ class MqttDoor(PulsedOutput):
         """What was last told on the contact's topic. Raises DoorError while nothing is known."""
         if not self._settings.contact:
             return None
-        if not self._connected.is_set() or self._leaf is None:
+        if not self._connected or self._leaf is None:
             raise DoorError("The door's contact has not said anything yet.")
         return self._leaf
 
     def _send(self, payload: bytes) -> None:
         one = self._settings
-        ends = steady_seconds() + one.timeout_s
+        ends = steady_seconds() + one.link.timeout_s
         where = f"The MQTT broker {one.host}:{one.port}"
         try:
             client = self._client or self._connect()
-            if not self._connected.wait(max(ends - steady_seconds(), 0)):
+            self._settled.wait(max(ends - steady_seconds(), 0))
+            if not self._connected:
                 raise DoorError(f"{where} {self._refusal or 'is not connected'}.")
             message = client.publish(one.topic, payload, qos=1, retain=False)
             message.wait_for_publish(max(ends - steady_seconds(), 0))
@@ -176,15 +180,17 @@ class MqttDoor(PulsedOutput):
         )
         if one.user:
             client.username_pw_set(one.user, self._password)
-        if one.tls:
-            client.tls_set_context(ssl.create_default_context(cafile=one.ca_file))
+        if self._tls is not None:
+            client.tls_set_context(self._tls)
         client.will_set(one.topic, self._payload("lock", 0.0, "offline"), qos=1, retain=False)
-        client.connect_timeout = one.timeout_s
+        client.connect_timeout = one.link.timeout_s
         client.reconnect_delay_set(1, 4)
         client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         self._client, self._refusal = client, ""
+        self._settled.clear()
         client.connect_async(one.host, one.port, keepalive=KEEPALIVE_S)
         client.loop_start()
         return client
@@ -196,17 +202,35 @@ class MqttDoor(PulsedOutput):
             return
         if reason_code.is_failure:
             self._refusal = f"refused the connection ({reason_code})"
+            self._settled.set()
             return
         if self._settings.contact:
             client.subscribe(self._settings.contact, qos=1)
-        self._connected.set()
+        self._connected, self._refusal = True, ""
+        self._settled.set()
+
+    def _on_connect_fail(self, client: Client, _data: Any) -> None:
+        # Paho does not pass the reason on, but calls this where it has just caught it.
+        error = sys.exc_info()[1]
+        if client is not self._client:
+            return
+        if isinstance(error, ssl.SSLCertVerificationError):
+            self._refusal = f"shows a certificate that is not trusted ({error.verify_message})"
+            self._settled.set()
+        elif error is not None:
+            self._refusal = f"cannot be reached ({error})"
 
     def _on_disconnect(
         self, client: Client, _data: Any, _flags: Any, _reason: Any, _properties: Any
     ) -> None:
         if client is self._client:
             self._leaf = None  # what the contact said before may no longer be true
-            self._connected.clear()
+            self._not_connected()
+
+    def _not_connected(self) -> None:
+        self._connected = False
+        if not self._refusal:
+            self._settled.clear()
 
     def _on_message(self, _client: Client, _data: Any, message: Any) -> None:
         word = bytes(message.payload)[:20].decode(errors="replace").strip().lower()
@@ -215,7 +239,7 @@ class MqttDoor(PulsedOutput):
 
     def _throw_away(self) -> None:
         client, self._client = self._client, None
-        self._connected.clear()
+        self._not_connected()
         self._leaf = None
         if client is not None:
             # Leaving takes up to a second where the network is dead; nobody waits for it.
@@ -225,6 +249,18 @@ class MqttDoor(PulsedOutput):
         client, self._client = self._client, None
         if client is not None:
             _leave(client)
+
+
+class _TidySocket(ssl.SSLSocket):
+    """Paho forgets sockets whose certificate is refused, and tries again and again."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        """Check the other side; where that fails, hang up."""
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
 
 
 def _leave(client: Client) -> None:

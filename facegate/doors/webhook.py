@@ -15,11 +15,11 @@ import ssl
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from facegate.domain.steady import steady_seconds
 from facegate.doors.messages import order, utc_now
+from facegate.doors.network import Link
 from facegate.doors.pulses import PulsedOutput
 from facegate.doors.secrets import OutputContext
 from facegate.doors.signing import HEADER, LEAST_KEY_LENGTH, sign
@@ -39,18 +39,14 @@ class WebhookSettings:
         https: whether TLS is used.
         host, port: whom to connect to.
         path: what is asked for, with its query.
-        key_name: name of the secret that signs.
-        timeout_s: time for all tries of one order together.
-        ca_file: certificates to trust instead of the system's, or None.
+        link: how; its secret signs the orders.
     """
 
     https: bool
     host: str
     port: int
     path: str
-    key_name: str = "webhook"
-    timeout_s: float = 1.5
-    ca_file: Path | None = None
+    link: Link
 
 
 class WebhookDoor(PulsedOutput):
@@ -64,13 +60,14 @@ class WebhookDoor(PulsedOutput):
     def __init__(self, settings: WebhookSettings, context: OutputContext) -> None:
         super().__init__()
         self._settings, self._door = settings, context.door
-        self._key = context.secret(settings.key_name, "The webhook")
+        name = settings.link.key_name
+        self._key = context.secret(name, "The webhook")
         if len(self._key) < LEAST_KEY_LENGTH:
             raise DoorError(
-                f"The secret {settings.key_name!r} is shorter than {LEAST_KEY_LENGTH} characters.",
+                f"The secret {name!r} is shorter than {LEAST_KEY_LENGTH} characters.",
                 hint="Make one: python3 -c 'import secrets; print(secrets.token_hex(32))'.",
             )
-        self._tls = _tls(settings) if settings.https else None
+        self._tls = settings.link.tls() if settings.https else None
         self._start()
 
     def __repr__(self) -> str:
@@ -80,9 +77,7 @@ class WebhookDoor(PulsedOutput):
     def check(cls, spec: DoorSpec) -> WebhookSettings:
         """Read the text. Plain http is allowed only to this machine or with plain=yes."""
         options = Options(spec)
-        key_name = options.text("key", "webhook")
-        timeout_s = options.number("timeout", 1.5, 0.05, 2)
-        ca_file = Path(options.text("ca")) if options.has("ca") else None
+        link = Link.read(options, "webhook")
         plain = options.choice("plain", "no", ("yes", "no")) == "yes"
         options.done()
         try:
@@ -100,9 +95,7 @@ class WebhookDoor(PulsedOutput):
             )
         https = url.scheme == "https"
         path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        return WebhookSettings(
-            https, host, port or (443 if https else 80), path, key_name, timeout_s, ca_file
-        )
+        return WebhookSettings(https, host, port or (443 if https else 80), path, link)
 
     def _open(self, pulse_s: float, reference: str) -> None:
         self._send("unlock", pulse_s, reference)
@@ -111,19 +104,22 @@ class WebhookDoor(PulsedOutput):
         self._send("lock", 0.0, reference)
 
     def _send(self, action: str, pulse_s: float, reference: str) -> None:
-        ends = steady_seconds() + self._settings.timeout_s
+        timeout_s = self._settings.link.timeout_s
+        ends = steady_seconds() + timeout_s
         body = order(action, self._door, pulse_s, reference, utc_now())
         for pause_s in (*_BACKOFF_S, None):
             left = ends - steady_seconds()
             if left <= 0:
-                trouble = f"did not answer within {self._settings.timeout_s:g} s"
+                trouble = f"did not answer within {timeout_s:g} s"
                 break
             try:
                 status = self._post(body, left)
             except (OSError, http.client.HTTPException) as error:
                 trouble = f"cannot be reached ({type(error).__name__}: {error})"
+                if isinstance(error, ssl.SSLCertVerificationError):  # it stays what it is
+                    break
                 if steady_seconds() >= ends:  # this side hung up
-                    trouble = f"did not answer within {self._settings.timeout_s:g} s"
+                    trouble = f"did not answer within {timeout_s:g} s"
             else:
                 if status in _SUCCESS and steady_seconds() <= ends:
                     return
@@ -173,10 +169,3 @@ def _hang_up(connection: http.client.HTTPConnection) -> None:
     if sock is not None:
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)
-
-
-def _tls(settings: WebhookSettings) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=settings.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise DoorError(f"The certificates in {settings.ca_file} cannot be read.") from error

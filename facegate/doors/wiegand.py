@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 
 from facegate.doors.gpio import MAX_PIN
-from facegate.doors.gpio_lines import DEFAULT_CHIP, LIBRARIES, Lines, hold_lines
+from facegate.doors.gpio_lines import Lines, Wiring
 from facegate.doors.pulses import PulsedOutput
 from facegate.doors.secrets import OutputContext
 from facegate.doors.spec import DoorSpec, Options, whole_number
@@ -54,17 +54,14 @@ class WiegandSettings:
     Attributes:
         data0, data1: pins; a pulse on the first is a 0, on the second a 1.
         facility, card: see `wiegand26`.
-        active_low: whether a pulse is 0 V, as the standard has it; False behind a transistor.
-        chip, library: see `facegate.doors.gpio_lines.hold_lines`.
+        wiring: a pulse is 0 V, as the standard has it, unless a transistor stands in between.
     """
 
     data0: int
     data1: int
     facility: int
     card: int
-    active_low: bool = True
-    chip: str = DEFAULT_CHIP
-    library: str = "auto"
+    wiring: Wiring
 
 
 class WiegandDoor(PulsedOutput):
@@ -79,13 +76,7 @@ class WiegandDoor(PulsedOutput):
         super().__init__()
         self._settings = settings
         self._bits = wiegand26(settings.facility, settings.card)
-        self._lines: Lines = hold_lines(
-            [settings.data0, settings.data1],
-            [],
-            active_low=settings.active_low,
-            chip=settings.chip,
-            library=settings.library,
-        )
+        self._lines: Lines = settings.wiring.hold([settings.data0, settings.data1], [])
         self._start()
 
     @classmethod
@@ -102,9 +93,7 @@ class WiegandDoor(PulsedOutput):
             whole_number(data1, 0, MAX_PIN, "The pin D1"),
             options.whole("facility", 0, 0, 0xFF),
             options.whole("card", 0, 0, 0xFFFF),
-            options.choice("active", "low", ("low", "high")) == "low",
-            options.text("chip", DEFAULT_CHIP),
-            options.choice("library", "auto", LIBRARIES),
+            Wiring.read(options, active="low"),
         )
         options.done()
         return settings

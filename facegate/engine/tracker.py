@@ -9,7 +9,7 @@ import numpy as np
 
 from facegate.domain.arrays import FloatArray
 from facegate.domain.faces import DetectedFace
-from facegate.vision.boxes import iou_matrix
+from facegate.domain.overlaps import iou_matrix
 
 MIN_OVERLAP = 0.2
 """Least overlap of a face with where its track expects it."""

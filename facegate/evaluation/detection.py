@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegate.domain.arrays import FloatArray
+from facegate.domain.overlaps import iou_matrix
 
 IntArray = npt.NDArray[np.int64]
 
@@ -172,7 +173,7 @@ def match_scene(
     found_by = np.full(len(result.truth_xyxy), -1, np.int64)
     if not len(result.truth_xyxy) or not len(result.scores):
         return SceneMatch(fates, found_by)
-    overlaps = _overlaps(result.bboxes_xyxy, result.truth_xyxy)
+    overlaps = iou_matrix(result.bboxes_xyxy, result.truth_xyxy)
     nearest, overlap = overlaps.argmax(axis=1), overlaps.max(axis=1)
     wanted = result.wanted(min_height_px)
     for place in np.argsort(-result.scores, kind="stable"):
@@ -184,16 +185,6 @@ def match_scene(
         elif found_by[face] < 0:
             found_by[face], fates[place] = place, TRUE
     return SceneMatch(fates, found_by)
-
-
-def _overlaps(found_xyxy: FloatArray, truth_xyxy: FloatArray) -> FloatArray:
-    """(n, m) intersection over union; pictures' own parts stay out of reach of evaluation."""
-    found, truth = found_xyxy[:, None], truth_xyxy[None]
-    inner = np.minimum(found[..., 2:], truth[..., 2:]) - np.maximum(found[..., :2], truth[..., :2])
-    both = np.clip(inner, 0, None).prod(axis=2)
-    areas = [np.clip(one[..., 2:] - one[..., :2], 0, None).prod(axis=2) for one in (found, truth)]
-    union = areas[0] + areas[1] - both
-    return np.asarray(np.divide(both, union, out=np.zeros_like(union), where=union > 0), np.float32)
 
 
 def count_detections(

@@ -8,18 +8,15 @@ suppression.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from facegate.domain.arrays import FloatArray, ImageArray
 from facegate.domain.detections import Detections
 from facegate.errors import ModelError
-from facegate.models.yolo_cells import GRID_PX, VALUES, cell_grid, faces_in_cells
+from facegate.models.yolo_cells import GRID_PX, cell_grid, faces_in_cells
 from facegate.vision.boxes import letterbox, non_max_suppression
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
 
 SIDE_PX = 640
 CANDIDATES_FROM = 0.02
@@ -39,34 +36,6 @@ class CellNetwork(Protocol):
 
     def cells(self, canvas_bgr: ImageArray) -> FloatArray:
         """(h, w, 3) uint8, sides multiples of 32, to (cells, 16); see `faces_in_cells`."""
-
-
-class YoloCells:
-    """Our network; fulfils CellNetwork.
-
-    Args:
-        session: the network.
-        model_id: name and short digest of it.
-
-    Raises:
-        ModelError: it is no such network.
-    """
-
-    def __init__(self, session: InferenceSession, model_id: str) -> None:
-        outputs = session.get_outputs()
-        if len(outputs) != 1 or len(outputs[0].shape) != 3 or outputs[0].shape[2] != VALUES:
-            raise ModelError(f"{model_id} cannot be measured: it must give (n, cells, {VALUES}).")
-        self._session = session
-        self._input_name = str(session.get_inputs()[0].name)
-        self.model_id = model_id
-
-    def cells(self, canvas_bgr: ImageArray) -> FloatArray:
-        """See CellNetwork. Raises ModelError."""
-        try:
-            found: FloatArray = self._session.run(None, {self._input_name: canvas_bgr[None]})[0][0]
-        except Exception as error:  # onnxruntime's errors have no common public base
-            raise ModelError(f"{self.model_id} failed to run: {error}") from error
-        return found
 
 
 class OneLook:
@@ -116,29 +85,27 @@ class OneLook:
         scaled = time.perf_counter()
         cells = self._network.cells(canvas)
         ran = time.perf_counter()
-        boxes, landmarks, scores = self._candidates(cells, *canvas.shape[:2])
-        kept = non_max_suppression(boxes, scores, self._suppress_from_iou)
+        found = self._candidates(cells, *canvas.shape[:2])
+        kept = non_max_suppression(found.bboxes_xyxy, found.scores, self._suppress_from_iou)
+        found = found.take(kept)
         # Rounded sides make the two directions differ a little; go back by the true ratios.
         ratio_xy = np.array(
             [max(1, round(width * scale)) / width, max(1, round(height * scale)) / height],
             np.float32,
         )
         found = Detections(
-            (boxes[kept] / np.tile(ratio_xy, 2)).astype(np.float32),
-            (landmarks[kept] / ratio_xy).astype(np.float32),
-            scores[kept],
+            (found.bboxes_xyxy / np.tile(ratio_xy, 2)).astype(np.float32),
+            found.landmarks_xy / ratio_xy,
+            found.scores,
         )
         done = time.perf_counter()
         stages = ("scaling", scaled - begin), ("network", ran - scaled), ("suppression", done - ran)
         return found, {name: 1e3 * span for name, span in stages}
 
-    def _candidates(
-        self, cells: FloatArray, height: int, width: int
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _candidates(self, cells: FloatArray, height: int, width: int) -> Detections:
         """The MOST_CANDIDATES surest, the surest first."""
         count = len(cell_grid(height, width)[0])
         if len(cells) != count:
             raise ModelError(f"The network gave {len(cells)} cells where {count} are.")
         found = faces_in_cells(cells, height, width, self._candidates_from)
-        surest = np.argsort(-found[2], kind="stable")[:MOST_CANDIDATES]
-        return found[0][surest], found[1][surest], found[2][surest]
+        return Detections(*found).surest(MOST_CANDIDATES)

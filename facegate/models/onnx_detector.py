@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from facegate.domain.arrays import FloatArray, ImageArray
+from facegate.domain.detections import Detections
 from facegate.domain.faces import DetectedFace
 from facegate.domain.tiling import Look, TileMode, plan_looks
-from facegate.errors import ModelError, ShapeError
-from facegate.models.yolo_cells import GRID_PX, VALUES, faces_in_cells
+from facegate.errors import ShapeError
+from facegate.models.yolo_cells import GRID_PX, YoloCells, faces_in_cells
 from facegate.vision.boxes import letterbox, non_max_suppression
 from facegate.vision.zoom import DOUBT_FROM, DOUBT_TO, zoom_looks
 
@@ -58,25 +59,6 @@ class DetectorSettings:
     max_faces: int = 200
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Candidates:
-    """What may be faces.
-
-    Attributes:
-        bboxes_xyxy: (n, 4) float32, frame pixels.
-        landmarks_xy: (n, 5, 2) float32, frame pixels.
-        scores: (n,) float32 in [0, 1].
-    """
-
-    bboxes_xyxy: FloatArray
-    landmarks_xy: FloatArray
-    scores: FloatArray
-
-    def take(self, places: npt.NDArray[np.integer[Any] | np.bool_]) -> Candidates:
-        """Some of them, by index or mask."""
-        return Candidates(self.bboxes_xyxy[places], self.landmarks_xy[places], self.scores[places])
-
-
 class OnnxFaceDetector:
     """Finds faces; fulfils `facegate.ports.Detector`.
 
@@ -99,29 +81,15 @@ class OnnxFaceDetector:
         model_id: str,
         landmarker: OnnxLandmarker | None = None,
     ) -> None:
-        inputs, outputs = session.get_inputs(), session.get_outputs()
-        fits = (
-            len(inputs) == len(outputs) == 1
-            and inputs[0].type == "tensor(uint8)"
-            and len(inputs[0].shape) == 4
-            and len(outputs[0].shape) == 3
-            and outputs[0].shape[2] == VALUES
-        )
-        if not fits:
-            raise ModelError(
-                f"{model_id} is not a face detector: it must take (n, h, w, 3) uint8 and "
-                f"give (n, cells, {VALUES}) float32."
-            )
         self._session = session
-        self._input_name = str(inputs[0].name)
+        self._network = YoloCells(session, model_id)
         self._settings = settings
-        self._model_id = model_id
         self._landmarker = landmarker
 
     @property
     def model_id(self) -> str:
         """Name and short digest of the network."""
-        return self._model_id
+        return self._network.model_id
 
     @property
     def settings(self) -> DetectorSettings:
@@ -130,7 +98,7 @@ class OnnxFaceDetector:
 
     def with_settings(self, settings: DetectorSettings) -> OnnxFaceDetector:
         """The same networks, looking in another way."""
-        return OnnxFaceDetector(self._session, settings, self._model_id, self._landmarker)
+        return OnnxFaceDetector(self._session, settings, self.model_id, self._landmarker)
 
     def detect(self, frame_bgr: ImageArray) -> list[DetectedFace]:
         """Find all faces.
@@ -155,7 +123,7 @@ class OnnxFaceDetector:
         found += [self.look(frame_bgr, zoom) for zoom in self.zooms(found, looks)]
         return self.refined(frame_bgr, self.merged(found))
 
-    def look(self, frame_bgr: ImageArray, look: Look) -> Candidates:
+    def look(self, frame_bgr: ImageArray, look: Look) -> Detections:
         """All steps of one look."""
         return self.candidates(self.cells(self.canvas(frame_bgr, look)), look)
 
@@ -167,7 +135,7 @@ class OnnxFaceDetector:
             (width, height), settings.long_side_px, settings.tiles, settings.min_face_px
         )
 
-    def zooms(self, found: list[Candidates], looks: list[Look]) -> list[Look]:
+    def zooms(self, found: list[Detections], looks: list[Look]) -> list[Look]:
         """Where to look again after the looks; mostly nowhere."""
         settings = self._settings
         if len(looks) != 1 or not settings.zoom_crops:
@@ -189,13 +157,9 @@ class OnnxFaceDetector:
 
     def cells(self, canvas: ImageArray) -> FloatArray:
         """Run the network: (cells, 16) raw values. Raises ModelError."""
-        try:
-            cells: FloatArray = self._session.run(None, {self._input_name: canvas[None]})[0][0]
-        except Exception as error:  # onnxruntime's errors have no common public base
-            raise ModelError(f"{self._model_id} failed to run: {error}") from error
-        return cells
+        return self._network.cells(canvas)
 
-    def candidates(self, cells: FloatArray, look: Look) -> Candidates:
+    def candidates(self, cells: FloatArray, look: Look) -> Detections:
         """Read one look's values: the best box of each group that overlaps, surest first."""
         settings = self._settings
         width, height = look.right - look.left, look.bottom - look.top
@@ -207,29 +171,26 @@ class OnnxFaceDetector:
         # The canvas is as large as rounding allowed; go back by the true ratio of each side.
         back_xy = np.array([width / seen_w, height / seen_h], dtype=np.float32)
         corner_xy = np.array([look.left, look.top], dtype=np.float32)
-        found = Candidates(
+        found = Detections(
             boxes * np.tile(back_xy, 2) + np.tile(corner_xy, 2),
             landmarks * back_xy + corner_xy,
             scores,
         )
         found = found.take(~_is_cut(found.bboxes_xyxy, look))
-        found = found.take(np.argsort(-found.scores, kind="stable")[:MAX_CANDIDATES])
+        found = found.surest(MAX_CANDIDATES)
         kept = non_max_suppression(found.bboxes_xyxy, found.scores, settings.iou_threshold)
         return found.take(kept)
 
-    def merged(self, found: list[Candidates]) -> list[DetectedFace]:
+    def merged(self, found: list[Detections]) -> list[DetectedFace]:
         """One list of the faces of all looks, surest first, within the limits of the settings."""
         settings = self._settings
-        boxes = np.concatenate([one.bboxes_xyxy for one in found])
-        landmarks = np.concatenate([one.landmarks_xy for one in found])
-        scores = np.concatenate([one.scores for one in found])
-        kept = np.arange(len(scores))
+        every = Detections.joined(found)
         if len(found) > 1:
-            kept = non_max_suppression(boxes, scores, settings.iou_threshold)
-        kept = kept[scores[kept] >= settings.score_threshold]
-        kept = kept[(boxes[kept, 2:] - boxes[kept, :2]).min(axis=1) >= settings.min_face_px]
-        kept = kept[: settings.max_faces]
-        return [DetectedFace(boxes[i], landmarks[i], float(scores[i])) for i in kept]
+            kept = non_max_suppression(every.bboxes_xyxy, every.scores, settings.iou_threshold)
+            every = every.take(kept)
+        sides = (every.bboxes_xyxy[:, 2:] - every.bboxes_xyxy[:, :2]).min(axis=1)
+        fit = (every.scores >= settings.score_threshold) & (sides >= settings.min_face_px)
+        return every.take(np.flatnonzero(fit)[: settings.max_faces]).faces()
 
     def refined(self, frame_bgr: ImageArray, faces: list[DetectedFace]) -> list[DetectedFace]:
         """Give faces exact landmarks, and each only once; largest box first."""

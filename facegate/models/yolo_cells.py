@@ -1,12 +1,17 @@
-"""The detection network's output, read without torch: which cells see a face, and where."""
+"""The detection network without torch: runs it, and reads which cells see a face, and where."""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facegate.domain.arrays import FloatArray
+from facegate.domain.arrays import FloatArray, ImageArray
+from facegate.errors import ModelError
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 STRIDES = (8, 16, 32)
 GRID_PX = 32
@@ -14,6 +19,44 @@ VALUES = 16
 FIT = 15
 """The network's contract; see `facegate.models.yolo`, whose decoding is repeated here without
 torch (a test holds both together)."""
+
+
+class YoloCells:
+    """Our network, run by onnxruntime; fulfils `facegate.models.one_look.CellNetwork`.
+
+    Args:
+        session: the network.
+        model_id: name and short digest of it.
+
+    Raises:
+        ModelError: it is no such network.
+    """
+
+    def __init__(self, session: InferenceSession, model_id: str) -> None:
+        inputs, outputs = session.get_inputs(), session.get_outputs()
+        fits = (
+            len(inputs) == len(outputs) == 1
+            and inputs[0].type == "tensor(uint8)"
+            and len(inputs[0].shape) == 4
+            and len(outputs[0].shape) == 3
+            and outputs[0].shape[2] == VALUES
+        )
+        if not fits:
+            raise ModelError(
+                f"{model_id} is not a face detector: it must take (n, h, w, 3) uint8 and "
+                f"give (n, cells, {VALUES}) float32."
+            )
+        self._session = session
+        self._input_name = str(inputs[0].name)
+        self.model_id = model_id
+
+    def cells(self, canvas_bgr: ImageArray) -> FloatArray:
+        """(h, w, 3) uint8, sides multiples of GRID_PX, to (cells, 16). Raises ModelError."""
+        try:
+            found: FloatArray = self._session.run(None, {self._input_name: canvas_bgr[None]})[0][0]
+        except Exception as error:  # onnxruntime's errors have no common public base
+            raise ModelError(f"{self.model_id} failed to run: {error}") from error
+        return found
 
 
 @lru_cache(maxsize=16)

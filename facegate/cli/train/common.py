@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +17,7 @@ RecipeOption = Annotated[str, typer.Option(help="Name of a shipped recipe, or a 
 DeviceOption = Annotated[str, typer.Option(help="cpu, or cuda for an NVIDIA GPU.")]
 ThreadsOption = Annotated[int, typer.Option(min=1, help="Threads of torch on the CPU.")]
 OnnxOption = Annotated[Path, typer.Option("--output", help="ONNX file to write.", dir_okay=False)]
+DoneOption = Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of the run.")]
 
 
 def need_torch(threads: int = 1) -> None:
@@ -38,16 +38,21 @@ def need_torch(threads: int = 1) -> None:
     use_threads(threads)
 
 
-def follow(reports: Iterable[dict[str, float]], done: int, images: int) -> Iterator[None]:
-    """Show how a run goes: a bar with the time left, and a line for each report.
+def go_on(
+    run: Path,
+    reports: Iterable[dict[str, float]],
+    done: int,
+    images: int,
+    after_report: Callable[[], object] = lambda: None,
+) -> None:
+    """Let a run go on to its end: a bar with the time left, and a line for each report.
 
     Args:
-        reports: what a run yields; each has `seen`.
+        run: its folder.
+        reports: what it yields; each has `seen`.
         done: images seen before.
         images: of the whole recipe.
-
-    Yields:
-        None after each report.
+        after_report: called after each.
     """
 
     def seen() -> Iterator[int]:
@@ -62,16 +67,29 @@ def follow(reports: Iterable[dict[str, float]], done: int, images: int) -> Itera
             done = int(report["seen"])
             yield 0
 
-    for step in progress(seen(), images - done, "Training"):
-        if step == 0:
-            yield
-
-
-@contextmanager
-def resumable(run: Path) -> Iterator[None]:
-    """Say how an interrupted run is taken up again."""
     try:
-        yield
+        for step in progress(seen(), images - done, "Training"):
+            if step == 0:
+                after_report()
     except KeyboardInterrupt:
         remark(f"Interrupted. The same command goes on from the last checkpoint in {run}.")
         raise
+
+
+def write_network(
+    run: Path, network: Any, export_onnx: Callable[[Any, Path], object], output: Path
+) -> None:
+    """Write the averaged weights of a run as ONNX.
+
+    Args:
+        run: folder of the run.
+        network: torch's module that the weights belong to.
+        export_onnx: writes such a network.
+        output: the file.
+    """
+    from facegate.training.run import averaged_weights
+
+    weights, seen = averaged_weights(run)
+    network.load_state_dict(weights)
+    export_onnx(network, output)
+    typer.echo(f"{output} written after {seen} images.")

@@ -9,13 +9,14 @@ import typer
 
 from facegate.cli.train.common import (
     DeviceOption,
+    DoneOption,
     OnnxOption,
     RecipeOption,
     RunOption,
     ThreadsOption,
-    follow,
+    go_on,
     need_torch,
-    resumable,
+    write_network,
 )
 from facegate.cli.train.detector_data import prepare
 from facegate.errors import ConfigError
@@ -78,24 +79,14 @@ def train(
     if learned:
         begin_with(going, learned)
     reports = loop.train(going, settings, samples, CellTeacher(teacher) if teacher else None)
-    with resumable(run):
-        for _ in follow(reports, going.seen, settings.images):
-            pass
+    go_on(run, reports, going.seen, settings.images)
 
 
 @app.command()
-def export(
-    run: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of the run.")],
-    output: OnnxOption,
-) -> None:
+def export(run: DoneOption, output: OnnxOption) -> None:
     """Write the averaged weights of a run as ONNX."""
     need_torch()
     from facegate.models.yolo import YoloFace
     from facegate.training.detector.export import export_onnx
-    from facegate.training.run import averaged_weights
 
-    network = YoloFace()
-    weights, seen = averaged_weights(run)
-    network.load_state_dict(weights)
-    export_onnx(network, output)
-    typer.echo(f"{output} written after {seen} images.")
+    write_network(run, YoloFace(), export_onnx, output)

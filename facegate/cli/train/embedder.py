@@ -18,13 +18,13 @@ from facegate.cli.output import (
 )
 from facegate.cli.train.common import (
     DeviceOption,
+    DoneOption,
     OnnxOption,
     RecipeOption,
     RunOption,
     ThreadsOption,
-    follow,
+    go_on,
     need_torch,
-    resumable,
 )
 
 if TYPE_CHECKING:
@@ -83,9 +83,11 @@ def train(
     pool = FacePool([open_prepared(data / name) for name in settings.sets])
     network = first_network(settings, start)
     training = EmbedderTraining(settings, pool, network, run, device)
-    with resumable(run):
-        for _ in follow(training.train(), training.run.seen, settings.images):
-            write_atomically(run / "curves.png", curves_png(read_log(run), f"{recipe} in {run}"))
+
+    def draw() -> None:
+        write_atomically(run / "curves.png", curves_png(read_log(run), f"{recipe} in {run}"))
+
+    go_on(run, training.train(), training.run.seen, settings.images, draw)
     console(stderr=True).print(f"Done. Curves: {plain(run / 'curves.png')}")
     typer.echo(str(training.best_path))
 
@@ -205,7 +207,7 @@ def clean(
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of the run.")],
+    run: DoneOption,
     output: OnnxOption,
     share: Annotated[
         float,

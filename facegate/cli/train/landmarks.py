@@ -9,13 +9,14 @@ import typer
 
 from facegate.cli.train.common import (
     DeviceOption,
+    DoneOption,
     OnnxOption,
     RecipeOption,
     RunOption,
     ThreadsOption,
-    follow,
+    go_on,
     need_torch,
-    resumable,
+    write_network,
 )
 
 app = typer.Typer(
@@ -90,24 +91,14 @@ def train(
     crops = loop.FaceCrops(PreparedSamples(faces), settings)
     typer.echo(f"{len(crops)} different faces")
     going = loop.open_run(settings, run, device, start)
-    with resumable(run):
-        for _ in follow(loop.train(going, settings, crops), going.seen, settings.images):
-            pass
+    go_on(run, loop.train(going, settings, crops), going.seen, settings.images)
 
 
 @app.command()
-def export(
-    run: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of the run.")],
-    output: OnnxOption,
-) -> None:
+def export(run: DoneOption, output: OnnxOption) -> None:
     """Write the averaged weights of a run as ONNX."""
     need_torch()
     from facegate.models.landmarker import Landmarker
     from facegate.training.landmarks.export import export_onnx
-    from facegate.training.run import averaged_weights
 
-    network = Landmarker()
-    weights, seen = averaged_weights(run)
-    network.load_state_dict(weights)
-    export_onnx(network, output)
-    typer.echo(f"{output} written after {seen} faces.")
+    write_network(run, Landmarker(), export_onnx, output)

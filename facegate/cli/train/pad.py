@@ -11,13 +11,14 @@ import typer
 
 from facegate.cli.train.common import (
     DeviceOption,
+    DoneOption,
     OnnxOption,
     RecipeOption,
     RunOption,
     ThreadsOption,
-    follow,
+    go_on,
     need_torch,
-    resumable,
+    write_network,
 )
 
 if TYPE_CHECKING:
@@ -118,14 +119,12 @@ def train(
     typer.echo(f"{len(views)} different pictures")
     state = None if start is None else read_onnx(start).state_dict()
     going = loop.open_run(settings, run, state, device)
-    with resumable(run):
-        for _ in follow(loop.train(going, settings, views), going.seen, settings.images):
-            pass
+    go_on(run, loop.train(going, settings, views), going.seen, settings.images)
 
 
 @app.command()
 def limits(
-    run: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of the run.")],
+    run: DoneOption,
     data: Annotated[
         list[Path], typer.Option("--data", help="What `generate --validation` wrote.", exists=True)
     ],
@@ -157,18 +156,10 @@ def limits(
 
 
 @app.command()
-def export(
-    run: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of the run.")],
-    output: OnnxOption,
-) -> None:
+def export(run: DoneOption, output: OnnxOption) -> None:
     """Write the averaged weights of a run as ONNX."""
     need_torch()
     from facegate.models.pad_net import PadNet
     from facegate.training.pad.export import export_onnx
-    from facegate.training.run import averaged_weights
 
-    network = PadNet()
-    weights, seen = averaged_weights(run)
-    network.load_state_dict(weights)
-    export_onnx(network, output)
-    typer.echo(f"{output} written after {seen} faces.")
+    write_network(run, PadNet(), export_onnx, output)

@@ -9,9 +9,10 @@ import numpy as np
 import onnx
 
 from facegate.domain.arrays import ImageArray
+from facegate.domain.detections import Detections
 from facegate.errors import ModelError
 from facegate.models.runtime import open_session
-from facegate.training.detector.teacher import NMS_IOU, Found
+from facegate.training.detector.teacher import NMS_IOU
 from facegate.vision.boxes import non_max_suppression
 
 INPUT = "input.1"
@@ -43,7 +44,7 @@ class CenterFace:
         self._session = open_session(model.SerializeToString(), threads=1)
         self._least = least_score
 
-    def __call__(self, frame_bgr: ImageArray) -> Found:
+    def __call__(self, frame_bgr: ImageArray) -> Detections:
         """Find the faces of a picture, at its size."""
         height, width = frame_bgr.shape[:2]
         padded = cv2.copyMakeBorder(frame_bgr, 0, -height % 32, 0, -width % 32, cv2.BORDER_CONSTANT)
@@ -57,9 +58,9 @@ class CenterFace:
         corners, ends = (centers - halves)[::-1].T, (centers + halves)[::-1].T
         places = points[:, y, x].T.reshape(-1, 5, 2)[..., ::-1]
         landmarks = corners[:, None] + places * (ends - corners)[:, None]
-        found = Found(
+        found = Detections(
             np.concatenate([corners, ends], axis=1).astype(np.float32),
             landmarks.astype(np.float32),
             heat[0, y, x].astype(np.float32),
         )
-        return found[non_max_suppression(found.bboxes_xyxy, found.scores, NMS_IOU)]
+        return found.take(non_max_suppression(found.bboxes_xyxy, found.scores, NMS_IOU))

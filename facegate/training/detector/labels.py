@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 
 from facegate.domain.arrays import FloatArray, ImageArray
+from facegate.domain.detections import Detections
+from facegate.domain.overlaps import iou_matrix
 from facegate.errors import UnreadableImage
 from facegate.training.detector.data import BoolArray, Sample
 from facegate.training.detector.doubles import Doubles
 from facegate.training.detector.looks import LARGEST_LOOK_PX, Teacher, look_closely
 from facegate.training.detector.pictures import DrawnPicture
-from facegate.training.detector.teacher import Found
-from facegate.vision.boxes import iou_matrix
 from facegate.vision.images import load_image
 
 TAUGHT_FROM = 0.75
@@ -80,7 +80,7 @@ class Labeler:
         found = look_closely(self._teacher, frame, drawn=boxes, largest_px=self._largest_look)
         landmarks = matched_landmarks(boxes, found)
         if some_missing:
-            more = found[unboxed(found.bboxes_xyxy, boxes)]
+            more = found.take(unboxed(found.bboxes_xyxy, boxes))
             boxes = np.concatenate([boxes, more.bboxes_xyxy])
             landmarks = np.concatenate([landmarks, more.landmarks_xy])
             ignored = np.concatenate([ignored, np.ones(len(more), bool)])
@@ -94,7 +94,7 @@ class Labeler:
         frame = loaded[0]
         seen = look_closely(self._teacher, frame, mirrored=True, largest_px=self._largest_look)
         sure = seen.scores >= TAUGHT_FROM
-        seen = seen[sure | unboxed(seen.bboxes_xyxy, seen.bboxes_xyxy[sure])]
+        seen = seen.take(sure | unboxed(seen.bboxes_xyxy, seen.bboxes_xyxy[sure]))
         sample = Sample(
             frame,
             seen.bboxes_xyxy,
@@ -152,7 +152,7 @@ class Labeler:
         return frame, (loaded.width, loaded.height)
 
 
-def matched_landmarks(boxes: FloatArray, found: Found) -> FloatArray:
+def matched_landmarks(boxes: FloatArray, found: Detections) -> FloatArray:
     """The landmarks of drawn boxes that the teacher found, too; NaN for the others."""
     landmarks = np.full((len(boxes), 5, 2), np.nan, np.float32)
     if len(boxes) and len(found):
@@ -174,14 +174,14 @@ def unboxed(boxes: FloatArray, known: FloatArray) -> BoolArray:
     return np.asarray(apart & (inside.max(axis=1) < MOSTLY), bool)
 
 
-def second_opinion(sample: Sample, found: Found) -> Sample:
+def second_opinion(sample: Sample, found: Detections) -> Sample:
     """Teach the unsure faces that another teacher confirms; ignore what it alone has found."""
-    sure = found[found.scores >= LIFTED_FROM]
+    sure = found.take(found.scores >= LIFTED_FROM)
     ignored = sample.ignored.copy()
     if len(sure) and len(ignored):
         ignored &= iou_matrix(sample.bboxes_xyxy, sure.bboxes_xyxy).max(axis=1) < SAME_IOU
-    more = found[found.scores >= ADDED_FROM]
-    more = more[unboxed(more.bboxes_xyxy, sample.bboxes_xyxy)]
+    more = found.take(found.scores >= ADDED_FROM)
+    more = more.take(unboxed(more.bboxes_xyxy, sample.bboxes_xyxy))
     return replace(
         sample,
         bboxes_xyxy=np.concatenate([sample.bboxes_xyxy, more.bboxes_xyxy]),

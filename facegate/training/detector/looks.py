@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from facegate.domain.arrays import FloatArray, ImageArray
-from facegate.training.detector.teacher import Found
-from facegate.vision.boxes import iou_matrix, non_max_suppression
+from facegate.domain.detections import Detections
+from facegate.domain.overlaps import iou_matrix
+from facegate.vision.boxes import non_max_suppression
 
 SMALL_PX = 60.0
 """Faces of a lesser height are looked at twice as large: there the teacher's landmarks are better
@@ -21,7 +22,7 @@ LARGEST_LOOK_PX = 1280
 SAME_IOU = 0.45
 MIRRORED = [1, 0, 2, 4, 3]
 
-Teacher = Callable[[ImageArray], Found]
+Teacher = Callable[[ImageArray], Detections]
 
 
 def look_closely(
@@ -31,7 +32,7 @@ def look_closely(
     mirrored: bool = False,
     drawn: FloatArray | None = None,
     largest_px: int = LARGEST_LOOK_PX,
-) -> Found:
+) -> Detections:
     """Let a teacher look at a picture as it is, and at twice its size if it holds small faces.
 
     Args:
@@ -54,12 +55,14 @@ def look_closely(
         large = cv2.resize(frame_bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
         closer = teacher(np.asarray(large, np.uint8))
         factor = np.float32(1 / scale)
-        closer = Found(closer.bboxes_xyxy * factor, closer.landmarks_xy * factor, closer.scores)
+        closer = Detections(
+            closer.bboxes_xyxy * factor, closer.landmarks_xy * factor, closer.scores
+        )
         return merged(looks, [closer])
     return merged(looks, [])
 
 
-def merged(plain: Sequence[Found], closer: Sequence[Found]) -> Found:
+def merged(plain: Sequence[Detections], closer: Sequence[Detections]) -> Detections:
     """One face for all that overlap.
 
     Args:
@@ -73,7 +76,7 @@ def merged(plain: Sequence[Found], closer: Sequence[Found]) -> Found:
     is_close = np.repeat([False] * len(plain) + [True] * len(closer), [len(look) for look in looks])
     kept = non_max_suppression(boxes, scores, SAME_IOU)
     if not len(kept):
-        return Found(boxes, points, scores)
+        return Detections(boxes, points, scores)
     overlaps = iou_matrix(boxes[kept], boxes)
     owner = overlaps.argmax(axis=0)
     best = overlaps.max(axis=0) > SAME_IOU
@@ -85,7 +88,7 @@ def merged(plain: Sequence[Found], closer: Sequence[Found]) -> Found:
         chosen = wanted if wanted.any() else members
         found_boxes.append(box)
         found_points.append(np.average(points[chosen], axis=0, weights=scores[chosen]))
-    return Found(
+    return Detections(
         np.array(found_boxes, np.float32), np.array(found_points, np.float32), scores[kept]
     )
 
@@ -94,8 +97,8 @@ def _mirror(frame_bgr: ImageArray) -> ImageArray:
     return np.ascontiguousarray(frame_bgr[:, ::-1])
 
 
-def _unmirrored(found: Found, width: int) -> Found:
+def _unmirrored(found: Detections, width: int) -> Detections:
     boxes, points = found.bboxes_xyxy[:, [2, 1, 0, 3]], found.landmarks_xy[:, MIRRORED]
     boxes[:, [0, 2]] = width - boxes[:, [0, 2]]
     points[..., 0] = width - points[..., 0]
-    return Found(boxes, points, found.scores)
+    return Detections(boxes, points, found.scores)

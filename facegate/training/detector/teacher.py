@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from facegate.domain.arrays import FloatArray, ImageArray
+from facegate.domain.detections import Detections
 from facegate.models.yolo_cells import FIT, GRID_PX, faces_in_cells
 from facegate.models.yunet import YuNetCells
 from facegate.vision.boxes import letterbox, non_max_suppression
 
 NMS_IOU = 0.45
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """What a teacher sees in a picture.
-
-    Attributes:
-        bboxes_xyxy: (n, 4) float32 pixels.
-        landmarks_xy: (n, 5, 2) float32 pixels.
-        scores: (n,) float32 in [0, 1].
-    """
-
-    bboxes_xyxy: FloatArray
-    landmarks_xy: FloatArray
-    scores: FloatArray
-
-    def __len__(self) -> int:
-        return len(self.scores)
-
-    def __getitem__(self, which: npt.NDArray[Any]) -> Found:
-        """Some of the faces, by a mask or by numbers."""
-        return Found(self.bboxes_xyxy[which], self.landmarks_xy[which], self.scores[which])
 
 
 class YuNetTeacher:
@@ -51,13 +27,13 @@ class YuNetTeacher:
         self._network = YuNetCells(weights, threads=1)
         self._least = least_score
 
-    def __call__(self, frame_bgr: ImageArray) -> Found:
+    def __call__(self, frame_bgr: ImageArray) -> Detections:
         """Find the faces of a picture, at its size."""
         canvas = letterbox(frame_bgr, 1.0, 0, GRID_PX)
         height, width = canvas.shape[:2]
         cells = self._network.cells(canvas)
-        found = Found(*faces_in_cells(cells, height, width, self._least))
-        return found[non_max_suppression(found.bboxes_xyxy, found.scores, NMS_IOU)]
+        found = Detections(*faces_in_cells(cells, height, width, self._least))
+        return found.take(non_max_suppression(found.bboxes_xyxy, found.scores, NMS_IOU))
 
 
 class CellTeacher:

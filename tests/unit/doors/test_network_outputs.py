@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -13,10 +14,12 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 from brokers import Broker, free_port
+from certificates import authority
 from far_sides import CONTEXT, KEY, MqttSide, WebSide, until
 from hypothesis import given
 from hypothesis import strategies as st
@@ -199,22 +202,14 @@ def test_a_server_that_trickles_is_hung_up_on() -> None:
         door.close()
 
 
-def test_an_untrusted_certificate_is_refused(tmp_path: Any) -> None:
-    import ssl
-
-    pem = tmp_path / "both.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
-         "subjectAltName=DNS:localhost", "-keyout", tmp_path / "key.pem", "-out", pem],
-        check=True, capture_output=True,
-    )  # fmt: skip
+def test_an_untrusted_certificate_is_refused(tmp_path: Path) -> None:
+    shown = authority(tmp_path / "ours")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem, tmp_path / "key.pem")
+    context.load_cert_chain(shown.server, shown.key)
     side = WebSide()
     side.server.socket = context.wrap_socket(side.server.socket, server_side=True)
     address = f"webhook:https://localhost:{side.port}/?timeout=1"
-    trusting = open_output(f"{address}&ca={pem}", CONTEXT)
+    trusting = open_output(f"{address}&ca={shown.ca}", CONTEXT)
     trusting.unlock(5, "r1")
     assert side.moves == ["lock", "unlock"]
     trusting.close()
@@ -352,3 +347,39 @@ def test_the_contact_is_a_topic(mqtt: MqttSide) -> None:
 def test_a_password_is_needed_where_there_is_a_user() -> None:
     with pytest.raises(DoorError, match="mqtt"):
         open_output("mqtt://127.0.0.1/door?user=gate", OutputContext("lobby"))
+
+
+def test_a_broker_over_tls_is_trusted_by_its_authority_and_name_only(tmp_path: Path) -> None:
+    ours, other = authority(tmp_path / "ours"), authority(tmp_path / "other")
+    side = MqttSide(ours)
+    door = side.open()
+    door.unlock(5, "r1")
+    assert until(lambda: side.moves == ["lock", "unlock"])
+    door.close()
+    assert until(lambda: side.moves == ["lock", "unlock", "lock"])
+
+    by_number = side.spec.replace("localhost", "127.0.0.1")
+    refused = {
+        side.spec.replace(str(ours.ca), str(other.ca)): "not trusted",
+        side.spec.partition("&ca=")[0]: "not trusted .*issuer",
+        by_number: "not trusted .*IP address mismatch",
+        by_number.replace("mqtts", "mqtt").partition("&ca=")[0]: "is not connected",
+    }
+    for spec, words in refused.items():
+        careful = open_output(spec, CONTEXT)
+        with pytest.raises(DoorError, match=words):
+            careful.unlock(5, "r2")
+        with pytest.raises(DoorError):
+            careful.close()
+    assert side.moves == ["lock", "unlock", "lock"], "nothing came through"
+    side.close()
+
+
+@pytest.mark.parametrize("scheme", ["mqtts://localhost:1/door", "webhook:https://localhost:1/door"])
+def test_certificates_that_cannot_be_read_are_told_before_anybody_waits(
+    scheme: str, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.pem").write_text("no certificate", encoding="utf-8")
+    for name in ("missing.pem", "broken.pem"):
+        with pytest.raises(DoorError, match=f"{name} cannot be read"):
+            open_output(f"{scheme}?ca={tmp_path / name}", CONTEXT)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from facegate.bootstrap import models_folder, start
+from facegate.domain.overlaps import iou_matrix
 from facegate.domain.tiling import TileMode
 from facegate.errors import ModelError, ShapeError
 from facegate.models import yolo, yolo_cells
@@ -26,7 +27,6 @@ from facegate.models.runtime import open_session
 from facegate.training.detector.export import export_onnx, read_onnx
 from facegate.vision import alter
 from facegate.vision.align import TEMPLATE_112
-from facegate.vision.boxes import iou_matrix
 from facegate.vision.images import load_image
 
 

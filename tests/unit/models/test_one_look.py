@@ -11,9 +11,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from facegate.errors import ModelError
-from facegate.models.one_look import OneLook, YoloCells
+from facegate.models.one_look import OneLook
 from facegate.models.runtime import open_session
-from facegate.models.yolo_cells import VALUES, faces_in_cells
+from facegate.models.yolo_cells import VALUES, YoloCells, faces_in_cells
 from facegate.models.yunet import YuNetCells
 
 SIDE = 64
@@ -137,5 +137,5 @@ def test_other_networks_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="64 x 64"):
         YuNetCells(yunet(tmp_path / "b.onnx", side=64), 1)
     file = yunet(tmp_path / "c.onnx")
-    with pytest.raises(ModelError, match="cannot be measured"):
+    with pytest.raises(ModelError, match="not a face detector"):
         YoloCells(open_session(file.read_bytes(), 1), "c")

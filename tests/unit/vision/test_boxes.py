@@ -8,7 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from facegate.vision.boxes import BLOCK, iou_matrix, letterbox, non_max_suppression
+from facegate.domain.overlaps import iou_matrix
+from facegate.vision.boxes import BLOCK, letterbox, non_max_suppression
 
 corners = arrays(
     np.float32, st.tuples(st.integers(0, 12), st.just(4)), elements=st.floats(0, 50, width=32)

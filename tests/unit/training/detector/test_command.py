@@ -9,9 +9,9 @@ from typer.testing import CliRunner, Result
 
 from facegate.cli.train.detector import app
 from facegate.domain.arrays import ImageArray
+from facegate.domain.detections import Detections
 from facegate.errors import ConfigError
 from facegate.training.detector.data import PreparedSamples
-from facegate.training.detector.teacher import Found
 
 VOC = """<annotation><object><bndbox><xmin>10</xmin><ymin>10</ymin><xmax>70</xmax><ymax>80</ymax>
 </bndbox></object></annotation>"""
@@ -23,10 +23,10 @@ class OneFace:
     def __init__(self, _: Path) -> None:
         pass
 
-    def __call__(self, frame_bgr: ImageArray) -> Found:
+    def __call__(self, frame_bgr: ImageArray) -> Detections:
         height, width = frame_bgr.shape[:2]
         box = np.array([[width / 4, height / 4, width * 3 / 4, height * 3 / 4]], np.float32)
-        return Found(box, np.full((1, 5, 2), width / 2, np.float32), np.ones(1, np.float32))
+        return Detections(box, np.full((1, 5, 2), width / 2, np.float32), np.ones(1, np.float32))
 
 
 @pytest.fixture

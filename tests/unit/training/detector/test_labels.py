@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from facegate.domain.arrays import FloatArray, ImageArray
+from facegate.domain.detections import Detections
 from facegate.errors import InputError, ModelError
 from facegate.training.detector.centerface import CenterFace
 from facegate.training.detector.data import Sample
@@ -19,17 +21,16 @@ from facegate.training.detector.labels import (
 )
 from facegate.training.detector.looks import look_closely, merged
 from facegate.training.detector.pictures import DrawnPicture, voc_pictures, wider_pictures
-from facegate.training.detector.teacher import Found
 
 POINTS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], np.float32)
 
 
-def found(*faces: tuple[float, float, float, float, float]) -> Found:
+def found(*faces: tuple[float, float, float, float, float]) -> Detections:
     """Faces of x1, y1, x2, y2 and score, with landmarks in their places."""
     rows = np.array(faces, np.float32).reshape(-1, 5)
     boxes = rows[:, :4]
     sizes = boxes[:, None, 2:] - boxes[:, None, :2]
-    return Found(boxes, boxes[:, None, :2] + POINTS * sizes, rows[:, 4])
+    return Detections(boxes, boxes[:, None, :2] + POINTS * sizes, rows[:, 4])
 
 
 def noise(height: int, width: int, seed: int = 0) -> ImageArray:
@@ -48,7 +49,7 @@ class Bright:
     def __init__(self, score: float = 0.9) -> None:
         self.score, self.widths = score, []  # type: tuple[float, list[int]]
 
-    def __call__(self, frame_bgr: ImageArray) -> Found:
+    def __call__(self, frame_bgr: ImageArray) -> Detections:
         self.widths.append(frame_bgr.shape[1])
         white = (frame_bgr.min(axis=2) > 250).astype(np.uint8)
         _, _, stats, _ = cv2.connectedComponentsWithStats(white)
@@ -75,8 +76,7 @@ def test_overlapping_faces_of_several_looks_become_one() -> None:
 
 def test_landmarks_of_small_faces_come_from_the_closer_look() -> None:
     plain = found((0, 0, 20, 20, 0.9), (100, 100, 200, 200, 0.9))
-    close = found((0, 0, 20, 20, 0.9), (100, 100, 200, 200, 0.9))
-    close.landmarks_xy[:] += 1
+    close = replace(plain, landmarks_xy=plain.landmarks_xy + 1)
     together = merged([plain], [close])
     small, large = (0, 1) if together.bboxes_xyxy[0, 2] < 50 else (1, 0)
     assert np.allclose(together.landmarks_xy[small], plain.landmarks_xy[0] + 1)

@@ -8,13 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from facegate.domain.overlaps import iou_matrix
 from facegate.training.detector.losses import (
     box_iou,
     eiou_loss,
     landmark_loss,
     objectness_loss,
 )
-from facegate.vision.boxes import iou_matrix
 
 Box = list[float]
 
