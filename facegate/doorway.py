@@ -28,7 +28,7 @@ from facegate.engine.limits import GateLimits
 from facegate.engine.runner import GateRunner, RunnerFigures
 from facegate.engine.states import GateEvent
 from facegate.errors import ConfigError, DoorError, PolicyError
-from facegate.ports import Camera
+from facegate.ports.devices import Camera
 from facegate.services.desk import GateDesk
 
 if TYPE_CHECKING:

@@ -42,7 +42,7 @@ class Playback:
 
 
 class CaptureCamera:
-    """Fulfils `facegate.ports.Camera` for any source.
+    """Fulfils `facegate.ports.devices.Camera` for any source.
 
     The thread owns the source; buffer and board may be used by everybody.
     """

@@ -13,7 +13,7 @@ from facegate.cli.output import JsonOption, console, plain, print_json, remark, 
 
 if TYPE_CHECKING:
     from facegate.domain.frames import Frame
-    from facegate.ports import Camera
+    from facegate.ports.devices import Camera
 
 FIRST_PICTURE_S = 10.0
 """How long the first picture may take, however short one wants to watch."""

@@ -19,7 +19,7 @@ from facegate.cli.output import (
 
 if TYPE_CHECKING:
     from facegate.bootstrap import FaceGate
-    from facegate.ports import FaceCache
+    from facegate.ports.store import FaceCache
     from facegate.services.measure_fairness import FairnessReport
 
 

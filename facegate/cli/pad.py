@@ -21,7 +21,7 @@ from facegate.cli.output import (
 
 if TYPE_CHECKING:
     from facegate.bootstrap import FaceGate
-    from facegate.ports import Camera
+    from facegate.ports.devices import Camera
     from facegate.services.pad_bench import PadBench, Presented
 
 app = typer.Typer(help="Try attacks with props at your own camera.", no_args_is_help=True)

@@ -16,7 +16,7 @@ from facegate.cli.policy_options import complete_door, parse_since, read_policy_
 if TYPE_CHECKING:
     from facegate.domain.receipts import ReceiptDraft
     from facegate.domain.replay import ReplayRow, ReplaySummary
-    from facegate.ports import UnitOfWork
+    from facegate.ports.store import UnitOfWork
 
 
 def replay_past(

@@ -16,7 +16,7 @@ from facegate.cli.machine import library_versions, processor_name
 if TYPE_CHECKING:
     from facegate.bootstrap import FaceGate
     from facegate.evaluation.pairs import ComparisonPair
-    from facegate.ports import FaceCache
+    from facegate.ports.store import FaceCache
     from facegate.report.content import Picture, Section
     from facegate.report.networks import Network
     from facegate.report.page import Evidence, SeenOnce

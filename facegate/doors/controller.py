@@ -45,7 +45,7 @@ class DoorController:
     wait. At most MAX_WAITING of those wait; the newest one is refused when there are more.
 
     Args:
-        output: fulfils `facegate.ports.DoorOutput`; belongs to the controller from now on.
+        output: fulfils `facegate.ports.devices.DoorOutput`; belongs to the controller from now on.
         clock: steady seconds; only differences mean something.
         pulse_s: how long the door is open, (0, 120] seconds.
         held_open_s: a leaf that stands open for longer is reported.

@@ -40,7 +40,7 @@ BUILT_IN = {
 
 
 class MovesALock(Protocol):
-    """What a plugin's objects can do; `facegate.ports.DoorOutput` says it in full."""
+    """What a plugin's objects can do; `facegate.ports.devices.DoorOutput` says it in full."""
 
     def unlock(self, pulse_s: float, reference: str) -> None:
         """Open for pulse_s seconds."""

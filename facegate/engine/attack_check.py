@@ -21,7 +21,7 @@ from facegate.domain.faces import DetectedFace
 from facegate.domain.frames import Frame
 from facegate.domain.pad_limits import PadLimits
 from facegate.engine.flat_motion import Motion, motion_evidence
-from facegate.ports import AttackDetector
+from facegate.ports.devices import AttackDetector
 
 FLAT_MOTION = "flat_motion"
 FROZEN_FRAMES = "frozen_frames"

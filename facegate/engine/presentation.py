@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from facegate.domain.attacks import AttackVerdict
 from facegate.engine.attack_check import AttackCheck
-from facegate.ports import Camera, Detector
+from facegate.ports.devices import Camera, Detector
 from facegate.services.reading import main_face
 
 _WAIT_S = 0.25

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from facegate.domain.frames import CameraState, CameraStatus
 from facegate.engine.gate import Gate
-from facegate.ports import Camera
+from facegate.ports.devices import Camera
 
 _log = logging.getLogger(__name__)
 

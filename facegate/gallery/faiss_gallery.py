@@ -12,7 +12,7 @@ from facegate.domain.arrays import FloatArray, locked
 from facegate.domain.decisions import Candidate
 from facegate.errors import EmbeddingSpaceMismatch, GalleryError, GalleryStale, ShapeError
 from facegate.gallery.cache import CachedTemplates, read_cache, write_cache
-from facegate.ports import Store
+from facegate.ports.store import Store
 
 FIRST_TEMPLATES = 16
 """Nearest templates asked for at first; enough unless somebody has very many of them."""
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class FaissGallery:
-    """The templates of one model, searched exactly; fulfils `facegate.ports.Gallery`.
+    """The templates of one model, searched exactly; fulfils `facegate.ports.store.Gallery`.
 
     The store is the truth; the index is derived from it and follows it by differences. The search
     is exhaustive (inner product of unit vectors), so the result is what a plain loop would find.

@@ -60,7 +60,7 @@ class DetectorSettings:
 
 
 class OnnxFaceDetector:
-    """Finds faces; fulfils `facegate.ports.Detector`.
+    """Finds faces; fulfils `facegate.ports.devices.Detector`.
 
     The steps of `detect` can be called one by one, to time them or to look between them: `looks`,
     and for each of these `canvas`, `cells` and `candidates`; the same for `zooms`; then `merged`

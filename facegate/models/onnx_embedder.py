@@ -19,7 +19,7 @@ BATCH_FACES = 16
 
 
 class OnnxEmbedder:
-    """Turns aligned faces into embeddings; fulfils `facegate.ports.Embedder`.
+    """Turns aligned faces into embeddings; fulfils `facegate.ports.devices.Embedder`.
 
     A network that ships scales the pixels and the output itself, see
     `facegate.models.mobilefacenet`, so that its file alone defines the embedding. One that was

@@ -51,7 +51,7 @@ class SilentFacePeers:
         self.model_id = f"{names}@{digest.hexdigest()[:DIGEST_LETTERS]}"
 
     def scores(self, frame_bgr: ImageArray, faces: Sequence[DetectedFace]) -> FloatArray:
-        """Score each face, see `facegate.ports.AttackDetector`."""
+        """Score each face, see `facegate.ports.devices.AttackDetector`."""
         return np.array(
             [
                 self._score([_crop(frame_bgr, face, zoom) for zoom, _, _ in self._sessions])

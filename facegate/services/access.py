@@ -11,7 +11,8 @@ from facegate.domain.doors import Direction, Door
 from facegate.domain.facts import Check, DoorState, Facts, Judgment, PersonFacts, PinOutcome
 from facegate.domain.judging import judge
 from facegate.domain.lockout import Attempts
-from facegate.ports import Clock, UnitOfWork
+from facegate.ports.devices import Clock
+from facegate.ports.store import UnitOfWork
 from facegate.services.pins import Argon2Pins, PinHasher
 
 MAX_AGE_S = 60.0

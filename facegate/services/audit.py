@@ -12,7 +12,8 @@ from facegate.domain.anchors import NO_ANCHOR, Anchor
 from facegate.domain.canonical import read_canonical
 from facegate.domain.receipts import Erasure, Part, Receipt, ReceiptDraft
 from facegate.errors import FacegateError, InputError, UnknownSubject
-from facegate.ports import Clock, Store, UnitOfWork
+from facegate.ports.devices import Clock
+from facegate.ports.store import Store, UnitOfWork
 from facegate.services.anchor_file import append_anchor, set_aside
 from facegate.services.audit_report import anchor_faults
 

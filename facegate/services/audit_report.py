@@ -13,7 +13,7 @@ from facegate.domain.anchors import NO_ANCHOR, Anchor
 from facegate.domain.canonical import moment, read_canonical
 from facegate.domain.chain import genesis
 from facegate.errors import ReceiptError
-from facegate.ports import Store, UnitOfWork
+from facegate.ports.store import Store, UnitOfWork
 from facegate.services.anchor_file import read_anchors
 from facegate.services.verify_receipts import (
     MAX_FAULTS,

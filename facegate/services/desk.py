@@ -15,7 +15,7 @@ from facegate.domain.keypad import KeypadEntry
 from facegate.domain.reasons import Reason
 from facegate.domain.receipts import FACE_REASON, ReceiptDraft
 from facegate.errors import FacegateError, ReceiptError
-from facegate.ports import Store
+from facegate.ports.store import Store
 from facegate.services.access import AccessControl
 from facegate.services.audit import AuditTrail
 

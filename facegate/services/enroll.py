@@ -16,7 +16,8 @@ from facegate.domain.faces import DetectedFace, FaceReading
 from facegate.domain.people import KeptCrop, Template, clean_name
 from facegate.domain.quality import Flaw, QualityRules
 from facegate.errors import EmbeddingSpaceMismatch, UnreadableImage
-from facegate.ports import Clock, Gallery, Store
+from facegate.ports.devices import Clock
+from facegate.ports.store import Gallery, Store
 from facegate.services.reading import BYSTANDER_SHARE, FaceReader, load_ahead
 from facegate.vision.images import LoadedImage
 from facegate.vision.keep import cut_kept_crop

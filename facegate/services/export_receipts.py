@@ -14,7 +14,8 @@ from facegate.domain.chain import ERASURE, genesis, opened
 from facegate.domain.receipts import Part, Receipt
 from facegate.domain.stored_entries import StoredEntry, StoredPart
 from facegate.errors import ReceiptError
-from facegate.ports import Clock, Store
+from facegate.ports.devices import Clock
+from facegate.ports.store import Store
 from facegate.services.anchor_file import read_anchors
 from facegate.services.audit_report import VerifyReport, check_anchors, conclude, renewals_in
 from facegate.services.verify_receipts import ChainCheck, ErasedParts, Fault

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from facegate.domain.faces import FaceReading
 from facegate.errors import UnreadableImage
-from facegate.ports import FaceCache
+from facegate.ports.store import FaceCache
 from facegate.services.reading import FaceReader, load_ahead
 
 Watch = Callable[[Sequence[Path]], Iterable[Path]]

@@ -21,7 +21,8 @@ from facegate.evaluation.operating_point import ThresholdPolicy
 from facegate.evaluation.pairs import ComparisonPair, folder_similarities
 from facegate.evaluation.threshold import tune_f1
 from facegate.evaluation.verification import VerificationReport, verification_report
-from facegate.ports import Clock, FaceCache, Gallery, Store
+from facegate.ports.devices import Clock
+from facegate.ports.store import FaceCache, Gallery, Store
 from facegate.services.enroll import Enroller, EnrollmentStatus, Portraits
 from facegate.services.main_faces import Watch, read_main_faces
 from facegate.services.reading import FaceReader

@@ -18,7 +18,7 @@ from facegate.evaluation.detection import SceneResult, match_scene
 from facegate.evaluation.detection_labels import LabeledScene
 from facegate.evaluation.landmark_lists import MarkedFace
 from facegate.evaluation.timing import Timing
-from facegate.ports import Detector
+from facegate.ports.devices import Detector
 from facegate.services.reading import load_ahead
 from facegate.vision.images import LoadedImage, load_image
 

@@ -12,7 +12,7 @@ from facegate.domain.arrays import FloatArray, ImageArray
 from facegate.domain.faces import DetectedFace
 from facegate.errors import UnreadableImage
 from facegate.evaluation.pad import PadSample
-from facegate.ports import Detector
+from facegate.ports.devices import Detector
 from facegate.services.reading import load_ahead, main_face
 
 
@@ -24,7 +24,7 @@ class WholeScorer(Protocol):
         """Name and short digest of the network."""
 
     def scores(self, frame_bgr: ImageArray, faces: Sequence[DetectedFace]) -> FloatArray:
-        """See `facegate.ports.AttackDetector`."""
+        """See `facegate.ports.devices.AttackDetector`."""
 
     def score_whole(self, image_bgr: ImageArray) -> float:
         """Score of a picture that is all face."""

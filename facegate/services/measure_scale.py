@@ -20,7 +20,7 @@ from facegate.evaluation.operating_points import (
     people_of_pairs,
 )
 from facegate.evaluation.pairs import ComparisonPair
-from facegate.ports import FaceCache
+from facegate.ports.store import FaceCache
 from facegate.services.main_faces import Watch, read_main_faces
 from facegate.services.measure import EncodedPictures, IdentificationRun
 from facegate.services.reading import FaceReader

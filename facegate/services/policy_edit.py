@@ -12,7 +12,7 @@ from facegate.domain.lockout import Attempts
 from facegate.domain.policy import EVERYONE, Person, Policy, Rule, Terms
 from facegate.domain.schedules import ALWAYS, Holiday, Schedule
 from facegate.errors import UnknownSubject
-from facegate.ports import UnitOfWork
+from facegate.ports.store import UnitOfWork
 from facegate.services.pins import PinHasher
 
 

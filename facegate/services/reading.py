@@ -15,7 +15,7 @@ from facegate.domain.arrays import ImageArray, locked_unit
 from facegate.domain.faces import DetectedFace, FaceReading
 from facegate.domain.quality import FaceQuality
 from facegate.errors import ShapeError, UnreadableImage
-from facegate.ports import Detector, Embedder
+from facegate.ports.devices import Detector, Embedder
 from facegate.vision.align import STANDARD_CROP, CropGeometry, align_face, inside_frame
 from facegate.vision.images import LoadedImage, load_image
 from facegate.vision.quality import measure_quality

@@ -10,7 +10,7 @@ from facegate.domain.decisions import Candidate, Decision, Outcome, decide
 from facegate.domain.quality import Flaw
 from facegate.errors import EmbeddingSpaceMismatch
 from facegate.evaluation.operating_point import ThresholdPolicy
-from facegate.ports import Gallery, Store
+from facegate.ports.store import Gallery, Store
 
 
 @dataclass(frozen=True, slots=True)

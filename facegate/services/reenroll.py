@@ -12,7 +12,8 @@ import numpy as np
 from facegate.domain.arrays import FloatArray, ImageArray
 from facegate.domain.people import KeptCrop, Subject, Template
 from facegate.errors import InputError
-from facegate.ports import Clock, Embedder, Store
+from facegate.ports.devices import Clock, Embedder
+from facegate.ports.store import Store
 from facegate.vision.align import CropGeometry, align_face
 from facegate.vision.keep import open_kept_crop
 

@@ -19,7 +19,7 @@ from facegate.domain.pictures import frame_sha256
 from facegate.domain.reasons import Reason
 from facegate.domain.receipts import FACE_REASON, Evidence, Part, Receipt
 from facegate.errors import InputError, ReceiptError
-from facegate.ports import AttackDetector, Detector
+from facegate.ports.devices import AttackDetector, Detector
 from facegate.services.reading import FaceReader
 from facegate.vision.images import decode_image
 

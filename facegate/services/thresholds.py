@@ -13,7 +13,7 @@ from facegate.domain.targets import ThresholdTarget
 from facegate.errors import EvaluationError, ModelError
 from facegate.evaluation.operating_point import ThresholdPolicy
 from facegate.evaluation.stranger_risk import StrangerRisk
-from facegate.ports import Store
+from facegate.ports.store import Store
 
 
 def current_threshold(store: Store, model_id: str, shipped: Threshold) -> Threshold:

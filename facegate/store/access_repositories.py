@@ -54,7 +54,7 @@ def _terms(row: Row[Any]) -> Terms:
 
 
 class SqlAccess:
-    """Fulfils `facegate.ports.AccessRepository`."""
+    """Fulfils `facegate.ports.policy_repositories.AccessRepository`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -48,7 +48,7 @@ _Row = tuple[bytes, int, int, str | None, bytes | None, bytes | None]
 
 
 class SqliteFaceCache:
-    """Fulfils `facegate.ports.FaceCache`; one file for each chain of networks.
+    """Fulfils `facegate.ports.store.FaceCache`; one file for each chain of networks.
 
     Not for several threads. Several processes may share a folder; each writes whole batches.
 

@@ -65,7 +65,7 @@ class PolicyConnection:
 
 
 class SqlDoors(PolicyConnection):
-    """Fulfils `facegate.ports.DoorRepository`."""
+    """Fulfils `facegate.ports.policy_repositories.DoorRepository`."""
 
     def add(self, door: Door, at: datetime) -> None:
         """Store a new door. Raises PolicyError when there is one of that name."""
@@ -101,7 +101,7 @@ class SqlDoors(PolicyConnection):
 
 
 class SqlPolicy(PolicyConnection):
-    """Fulfils `facegate.ports.PolicyRepository`."""
+    """Fulfils `facegate.ports.policy_repositories.PolicyRepository`."""
 
     def revision(self) -> int:
         """A number that grows with every change."""

@@ -44,7 +44,7 @@ _ADVISORY_LOCK = 0x52636570  # "Rcep"
 
 
 class SqlReceipts:
-    """Fulfils `facegate.ports.ReceiptRepository`."""
+    """Fulfils `facegate.ports.repositories.ReceiptRepository`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

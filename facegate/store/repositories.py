@@ -58,7 +58,7 @@ class _Repository:
 
 
 class SqlSubjects(_Repository):
-    """Fulfils `facegate.ports.SubjectRepository`."""
+    """Fulfils `facegate.ports.repositories.SubjectRepository`."""
 
     def add(self, name: str, created_at: datetime) -> Subject:
         """Store a new, enabled person. Raises AlreadyEnrolled."""
@@ -131,7 +131,7 @@ class SqlSubjects(_Repository):
 
 
 class SqlTemplates(_Repository):
-    """Fulfils `facegate.ports.TemplateRepository`."""
+    """Fulfils `facegate.ports.repositories.TemplateRepository`."""
 
     def add(self, subject_id: int, template: Template) -> Template:
         """Store a template for a subject; returns it with its numbers."""
@@ -228,7 +228,7 @@ class SqlTemplates(_Repository):
 
 
 class SqlKeptCrops(_Repository):
-    """Fulfils `facegate.ports.KeptCropRepository`."""
+    """Fulfils `facegate.ports.repositories.KeptCropRepository`."""
 
     def add(self, subject_id: int, crop: KeptCrop) -> None:
         """Keep a picture of a person; one from the same source takes its place."""
@@ -282,7 +282,7 @@ class SqlKeptCrops(_Repository):
 
 
 class SqlThresholds(_Repository):
-    """Fulfils `facegate.ports.ThresholdRepository`."""
+    """Fulfils `facegate.ports.repositories.ThresholdRepository`."""
 
     def add(
         self,
@@ -363,7 +363,7 @@ class SqlThresholds(_Repository):
 
 
 class SqlEvents(_Repository):
-    """Fulfils `facegate.ports.EventRepository`."""
+    """Fulfils `facegate.ports.repositories.EventRepository`."""
 
     def add(self, at: datetime, kind: str, subject_name: str = "", detail: str = "") -> None:
         """Append an event."""

@@ -25,7 +25,7 @@ from facegate.store.tables import gallery_state
 
 
 class SqlUnitOfWork:
-    """One transaction; fulfils `facegate.ports.UnitOfWork`.
+    """One transaction; fulfils `facegate.ports.store.UnitOfWork`.
 
     Leaving it without `commit()` changes nothing. Not for sharing between threads.
     """
@@ -88,7 +88,7 @@ class SqlUnitOfWork:
 
 
 class SqlStore:
-    """The database; fulfils `facegate.ports.Store`.
+    """The database; fulfils `facegate.ports.store.Store`.
 
     It is opened, and brought to the newest schema, when the first transaction begins.
 

@@ -11,7 +11,7 @@ from facegate.bootstrap import FaceGate, start
 from facegate.domain.arrays import ImageArray
 from facegate.domain.faces import DetectedFace
 from facegate.evaluation.pairs import people_in
-from facegate.ports import Detector
+from facegate.ports.devices import Detector
 from facegate.services.measure import run_identification
 from facegate.vision.images import find_images, load_image
 

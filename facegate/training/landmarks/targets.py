@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from facegate.domain.arrays import FloatArray, ImageArray
+from facegate.domain.detections import Detections
 from facegate.training.detector.augment import MIRRORED_LANDMARKS
 from facegate.training.detector.data import Sample
 from facegate.training.detector.looks import Teacher
-from facegate.training.detector.teacher import Found
 
 LOOK_PX = 192
 """Side of one look; the face is in the middle."""
@@ -117,7 +117,7 @@ def _look(frame_bgr: ImageArray, middle: npt.NDArray[np.float64], scale: float) 
     return np.asarray(cv2.warpAffine(source, matrix, (LOOK_PX, LOOK_PX)), np.uint8)
 
 
-def _middle_face(found: Found, most_px: float) -> npt.NDArray[np.float64] | None:
+def _middle_face(found: Detections, most_px: float) -> npt.NDArray[np.float64] | None:
     """Landmarks of the surest face near the middle of a look, or None."""
     middles = (found.bboxes_xyxy[:, :2] + found.bboxes_xyxy[:, 2:]) / 2
     near = np.flatnonzero((np.abs(middles - LOOK_PX / 2) < most_px).all(axis=1))

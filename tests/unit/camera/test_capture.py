@@ -14,7 +14,7 @@ from facegate.camera.capture import CaptureCamera, Playback
 from facegate.camera.health import HealthRules
 from facegate.domain.frames import CameraState, Frame
 from facegate.errors import CameraUnavailable, CaptureError, FacegateError
-from facegate.ports import Camera
+from facegate.ports.devices import Camera
 
 PICTURES = [noisy(seed) for seed in range(30)]
 UNPLUGGED = CameraUnavailable("usb:0", "unplugged", "no such camera is plugged in.")

@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 
 from facegate.cli.train.landmarks import app
 from facegate.domain.arrays import ImageArray
+from facegate.domain.detections import Detections
 from facegate.training.detector.data import PreparedSamples, Sample, write_samples
-from facegate.training.detector.teacher import Found
 from facegate.training.landmarks.export import read_onnx
 from facegate.vision.align import TEMPLATE_112
 
@@ -37,11 +37,11 @@ class OneFace:
     def __init__(self, _: Path) -> None:
         pass
 
-    def __call__(self, frame_bgr: ImageArray) -> Found:
+    def __call__(self, frame_bgr: ImageArray) -> Detections:
         height, width = frame_bgr.shape[:2]
         corner = np.float32([width / 2 - 56, height / 2 - 66])
         points = np.float32(TEMPLATE_112)[None] + corner
-        return Found(BOX + np.tile(corner, 2), points, np.ones(1, np.float32))
+        return Detections(BOX + np.tile(corner, 2), points, np.ones(1, np.float32))
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_from_pictures_to_a_network(folder: Path) -> None:
     assert "4 different faces" in trained.stdout
     exported = run("export", "--run", folder / "run", "--output", folder / "x.onnx")
     assert exported.exit_code == 0
-    assert "after 32 faces" in exported.stdout
+    assert "after 32 images" in exported.stdout
     assert read_onnx(folder / "x.onnx").points.weight.isfinite().all()
 
 

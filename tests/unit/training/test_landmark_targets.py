@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from facegate.domain.detections import Detections
 from facegate.training.detector.data import Sample
-from facegate.training.detector.teacher import Found
 from facegate.training.landmarks.targets import (
     KEPT_PX,
     LOOK_PX,
@@ -36,9 +36,9 @@ class DotTeacher:
         self._random = np.random.default_rng(0)
         self.calls = 0
 
-    def __call__(self, frame_bgr: np.ndarray) -> Found:
+    def __call__(self, frame_bgr: np.ndarray) -> Detections:
         self.calls += 1
-        none = Found(np.zeros((0, 4)), np.zeros((0, 5, 2)), np.zeros(0))
+        none = Detections(np.zeros((0, 4)), np.zeros((0, 5, 2)), np.zeros(0))
         if self.calls <= self._silent:
             return none
         dots = frame_bgr.astype(int)
@@ -56,7 +56,7 @@ class DotTeacher:
         points += self._random.normal(0, self._jitter, points.shape)
         middle = np.full(2, LOOK_PX / 2)
         box = np.concatenate([middle - 40, middle + 40])[None]
-        return Found(np.float32(box), np.float32(points)[None], np.ones(1, np.float32))
+        return Detections(np.float32(box), np.float32(points)[None], np.ones(1, np.float32))
 
 
 def test_the_mean_does_not_lean() -> None:
