@@ -19,11 +19,8 @@ if TYPE_CHECKING:
     from facegate.models.registry import ModelCard
 
 SIDE_PX = 80
-ZOOMS = (1.3, 2.7)
+ZOOMS = (2.7, 4.0)
 """The network's contract; see `facegate.models.pad_net` (a test holds both together)."""
-
-DETAIL_PX = 60.0
-"""Largest face that the network has learned from, see `facegate.training.pad.data`."""
 
 BATCH_FACES = 16
 ATTACK_SCORE = 0.0
@@ -94,7 +91,7 @@ class OnnxPad:
         places, views = [], []
         for place, face in enumerate(faces):
             try:
-                views.append(context_views(frame_bgr, face.bbox_xyxy, ZOOMS, SIDE_PX, DETAIL_PX))
+                views.append(context_views(frame_bgr, face.bbox_xyxy, ZOOMS, SIDE_PX))
             except ShapeError:
                 continue
             places.append(place)

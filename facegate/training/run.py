@@ -195,6 +195,13 @@ def replace_file(file: Path, write: Callable[[Path], None]) -> None:
     temporary.replace(file)
 
 
+def write_weights(folder: Path, weights: dict[str, Any], seen: int) -> None:
+    """Write weights as `averaged_weights` reads them; no run can go on from there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {"average": weights, "seen": seen}
+    replace_file(folder / CHECKPOINT, lambda path: torch.save(state, path))
+
+
 def averaged_weights(folder: Path) -> tuple[dict[str, Any], int]:
     """The averaged weights of a run, and the images seen so far."""
     state = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)

@@ -51,6 +51,29 @@ def prepare(
     nuaa_every: Annotated[int, typer.Option(min=1, help="Take each so many-th picture.")] = 2,
     most: Annotated[int, typer.Option(min=1, help="Most pictures of each folder.")] = 2000,
     faces: Annotated[int, typer.Option(min=1, help="Most faces of a picture.")] = 2,
+    live: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of whole frames of a live film.", exists=True),
+    ] = None,
+    replay: Annotated[
+        list[Path] | None,
+        typer.Option(help="The same, of a film played on a screen.", exists=True),
+    ] = None,
+    live_cuts: Annotated[
+        list[Path] | None,
+        typer.Option("--live-cuts", help="Folder of live faces, cut out before.", exists=True),
+    ] = None,
+    replay_cuts: Annotated[
+        list[Path] | None,
+        typer.Option("--replay-cuts", help="The same, played on a screen.", exists=True),
+    ] = None,
+    test_people: Annotated[
+        Path | None,
+        typer.Option(help="Folder of pictures; whoever looks like them is left out.", exists=True),
+    ] = None,
+    only_validate: Annotated[
+        bool, typer.Option("--only-validate", help="No film or cut is ever learned from.")
+    ] = False,
     test: Annotated[str, typer.Option(help="People of NUAA to leave out.")] = NUAA_TEST,
     validation: Annotated[
         str, typer.Option(help="People of NUAA who only validate.")
@@ -58,20 +81,35 @@ def prepare(
 ) -> None:
     """Find all faces with the installed detector and cut them out with what is around them."""
     from facegate.bootstrap import start
-    from facegate.training.pad import data
+    from facegate.training.pad import cuts, data
     from facegate.vision.images import find_images
 
-    detect = start().detector.detect
+    gate = start()
+    detect, read = gate.detector.detect, gate.reader.read
+
+    def some_of(folder: Path) -> list[Path]:
+        paths = find_images([folder], recursive=True)
+        return sorted(paths, key=lambda path: data.digest_number(path.name))[:most]
 
     def found() -> Iterator[Region]:
         for folder in bona_fide or []:
-            paths = sorted(
-                find_images([folder], recursive=True), key=lambda p: data.digest_number(p.name)
-            )
-            yield from data.portraits(paths[:most], folder.name, detect, faces)
+            yield from data.portraits(some_of(folder), folder.name, detect, faces)
         if nuaa is not None:
             held, validating = frozenset(test.split(",")), frozenset(validation.split(","))
             yield from data.nuaa(nuaa, held, validating, detect, nuaa_every)
+        for folders, kind in ((live, data.BONA_FIDE), (replay, data.REPLAY)):
+            for folder in folders or []:
+                yield from data.portraits(
+                    some_of(folder), folder.name, detect, 1, kind, only_validate
+                )
+        everyone = list(find_images([test_people], recursive=True)) if test_people else []
+        strangers = cuts.embeddings(everyone, read)
+        for folders, kind in ((live_cuts, data.BONA_FIDE), (replay_cuts, data.REPLAY)):
+            for folder in folders or []:
+                yield from cuts.cuts(
+                    some_of(folder), kind, "/".join(folder.parts[-3:-1]), read, strangers,
+                    validates=only_validate,
+                )  # fmt: skip
 
     typer.echo(f"{data.write_regions(found(), output)} faces prepared.")
 
@@ -100,16 +138,20 @@ def train(
         list[Path], typer.Option("--data", help="Folders that `generate` wrote.", exists=True)
     ],
     run: RunOption = Path("run"),
-    start: Annotated[
-        Path | None, typer.Option(help="ONNX of the landmark network to start from.")
+    near: Annotated[
+        Path | None, typer.Option(help="MiniFASNetV2 of zoom 2.7 to start from.", exists=True)
     ] = None,
-    recipe: RecipeOption = "pad_p1",
+    far: Annotated[
+        Path | None, typer.Option(help="MiniFASNetV1SE of zoom 4.0 to start from.", exists=True)
+    ] = None,
+    recipe: RecipeOption = "pad_p2",
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 2,
 ) -> None:
     """Train by a recipe, or go on with an interrupted run."""
+    if (near is None) != (far is None):
+        raise typer.BadParameter("Give both of --near and --far, or none.")
     need_torch(threads)
-    from facegate.training.landmarks.export import read_onnx
     from facegate.training.pad import loop
     from facegate.training.pad.data import PreparedRegions
     from facegate.training.recipe import read_recipe
@@ -117,9 +159,27 @@ def train(
     settings = read_recipe(loop.PadRecipe, recipe)
     views = loop.PadViews(PreparedRegions(data), settings)
     typer.echo(f"{len(views)} different pictures")
-    state = None if start is None else read_onnx(start).state_dict()
-    going = loop.open_run(settings, run, state, device)
+    start = (near, far) if near is not None and far is not None else None
+    going = loop.open_run(settings, run, start, device)
     go_on(run, loop.train(going, settings, views), going.seen, settings.images)
+
+
+@app.command()
+def blend(
+    run: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of the run.")],
+    near: Annotated[Path, typer.Option(help="What the near branch began with.", exists=True)],
+    far: Annotated[Path, typer.Option(help="What the far branch began with.", exists=True)],
+    output: Annotated[Path, typer.Option(help="Folder for the blended weights, like a run's.")],
+    share: Annotated[float, typer.Option(min=0, max=1, help="Of the trained weights.")] = 0.85,
+) -> None:
+    """Go a part of the way back to the published weights, which know what training never showed."""
+    need_torch()
+    from facegate.training.pad.start import blended
+    from facegate.training.run import averaged_weights, write_weights
+
+    weights, seen = averaged_weights(run)
+    write_weights(output, blended(weights, near, far, share), seen)
+    typer.echo(f"{output} written.")
 
 
 @app.command()

@@ -16,8 +16,8 @@ from facegate.domain.arrays import FloatArray, ImageArray
 from facegate.training.pad.camera import photographed
 from facegate.training.pad.surfaces import displayed, moire, printed
 
-CANVAS_PX = 192
-"""Side of the scene that an attack is held up in."""
+CANVASES_PX = (192, 256, 352)
+"""Sides of the scenes that attacks are held up in: the same patterns on small and large faces."""
 
 GENERATED_KINDS = (
     "generated_print",
@@ -56,16 +56,17 @@ def attack(
         behind: picture and box of the person or place behind.
         random: decides all else.
     """
-    scene = _square(behind[0])
-    scale = CANVAS_PX / behind[0].shape[0]
+    side = int(random.choice(CANVASES_PX))
+    scene = np.asarray(cv2.resize(behind[0], (side, side)), np.float32)
+    scale = side / behind[0].shape[0]
     if kind == "generated_print":
-        item, box = _item(*shown, random)
+        item, box = _item(*shown, side, random)
         item = printed(item, random)
         if random.random() < 0.6:
             item, box = _bordered(item, box, _paper_white(random), random.uniform(0.01, 0.15))
         return _held_up(item, box, scene, random, hands=0.5)
     if kind == "generated_screen":
-        item, box = _item(*shown, random)
+        item, box = _item(*shown, side, random)
         item = displayed(item, random)
         if random.random() < 0.6:
             shade = (
@@ -79,23 +80,21 @@ def attack(
     return _worn(*shown, scene, worn_over, random, holes=kind == "generated_cutout")
 
 
-def _square(bgr: ImageArray) -> FloatArray:
-    return np.asarray(cv2.resize(bgr, (CANVAS_PX, CANVAS_PX)), np.float32)
-
-
 def _item(
-    bgr: ImageArray, bbox_xyxy: FloatArray, random: np.random.Generator
+    bgr: ImageArray, bbox_xyxy: FloatArray, canvas: int, random: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
     """The part of a picture that is shown, larger or smaller around the face."""
     height, width = bgr.shape[:2]
     x1, y1, x2, y2 = (float(value) for value in bbox_xyxy)
     side = max(x2 - x1, y2 - y1)
-    reach = side * random.uniform(0.08, 1.1, 4)
+    # Of a screen held near, or a large print, no edge is seen.
+    farthest = 2.6 if random.random() < 0.4 else 1.1
+    reach = side * random.uniform(0.08, farthest, 4)
     left, top = int(max(0, x1 - reach[0])), int(max(0, y1 - reach[1]))
     right, bottom = int(min(width, x2 + reach[2])), int(min(height, y2 + reach[3]))
     part = bgr[top : max(bottom, top + 8), left : max(right, left + 8)]
     # Effects of the surface are in its own pixels: show it at about the size it will have.
-    scale = CANVAS_PX * random.uniform(0.7, 1.2) / max(part.shape[:2])
+    scale = canvas * random.uniform(0.7, 1.2) / max(part.shape[:2])
     item = np.asarray(cv2.resize(part, None, fx=scale, fy=scale), np.float32)
     box = (bbox_xyxy - np.array([left, top, left, top])) * scale
     return item, box.astype(np.float32)
@@ -126,18 +125,19 @@ def _held_up(
     screen: bool = False,
 ) -> Shown:
     """Lay a flat item into the scene, in perspective; it may be larger than what is seen."""
+    canvas = scene.shape[0]
     face = float(max(box[2] - box[0], box[3] - box[1]))
-    scale = CANVAS_PX / random.uniform(1.6, 3.4) / max(face, 4.0)
+    scale = canvas / random.uniform(1.6, 4.4) / max(face, 4.0)
     angle = random.normal(0, 0.13)
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     middle = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
-    goal = CANVAS_PX / 2 + random.normal(0, CANVAS_PX * 0.03, 2)
+    goal = canvas / 2 + random.normal(0, canvas * 0.03, 2)
     height, width = item.shape[:2]
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
     placed = (corners - middle) @ turn.T + goal
     placed += random.normal(0, 0.035, (4, 2)) * scale * max(height, width)
     warp = cv2.getPerspectiveTransform(corners.astype(np.float32), placed.astype(np.float32))
-    size = (CANVAS_PX, CANVAS_PX)
+    size = (canvas, canvas)
     over = np.asarray(cv2.warpPerspective(item, warp, size), np.float32)
     cover = np.asarray(
         cv2.warpPerspective(np.ones((height, width), np.float32), warp, size), np.float32
@@ -153,7 +153,7 @@ def _held_up(
         whole = _with_hand(whole, placed, random)
     pattern = None
     if screen and random.random() < 0.85:
-        pattern = 1 + (moire((CANVAS_PX, CANVAS_PX), random) - 1) * cover
+        pattern = 1 + (moire((canvas, canvas), random) - 1) * cover
     moved = cv2.perspectiveTransform(_box_corners(box)[np.newaxis], warp)[0]
     return Shown(photographed(whole, random, pattern), _around(moved))
 
@@ -191,7 +191,7 @@ def _worn(
     middle = (worn_over[:2] + worn_over[2:]) / 2 + random.normal(0, 0.05, 2) * size
     turn = cv2.getRotationMatrix2D((wide / 2, high / 2), float(random.normal(0, 5)), 1.0)
     turn[:, 2] += middle - (wide / 2, high / 2)
-    area = (CANVAS_PX, CANVAS_PX)
+    area = (scene.shape[1], scene.shape[0])
     over = np.asarray(cv2.warpAffine(face * outline[..., None], turn, area), np.float32)
     cover = np.asarray(cv2.warpAffine(outline, turn, area), np.float32)[..., None]
     shadow = cv2.GaussianBlur(cover, (0, 0), float(random.uniform(1, 4)))[..., None]

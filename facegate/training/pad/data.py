@@ -1,7 +1,8 @@
 """Faces with their surroundings, found and cut out once; people of one split are in no other.
 
-A region is the square of REGION_ZOOM face boxes around a face, stored at REGION_PX or less. The
-regions of all pictures are in `pixels.bin`, what is known about them in `index.npz`.
+A region is the square of REGION_ZOOM face boxes around a face, stored at REGION_PX or less, the
+whole height of a webcam's frame: what paper and screens leave in a picture is fine. The regions of
+all pictures are in `pixels.bin`, what is known about them in `index.npz`.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from facegate.errors import InputError, ShapeError, UnreadableImage
 from facegate.vision.context import context_square
 from facegate.vision.images import load_image
 
-REGION_ZOOM = 3.2
-REGION_PX = 192
+REGION_ZOOM = 4.6
+REGION_PX = 480
 MIN_FACE_PX = 40.0
 
 BONA_FIDE = "bona_fide"
 PRINT = "print"
+REPLAY = "replay"
+"""Photographed, as opposed to generated, kinds of attack."""
 VALIDATION_SHARE = 16
 """One of so many pictures of people seen once is for validation, by a digest of its name."""
 
@@ -38,7 +41,7 @@ class Region:
     """A face and its surroundings.
 
     Attributes:
-        bgr: (s, s, 3) uint8.
+        bgr: (h, w, 3) uint8; a square, but for pictures that were cut before.
         bbox_xyxy: (4,) float32, pixels of the region.
         kind: `bona_fide`, or the kind of an attack that was photographed.
         source: the collection it is from.
@@ -70,18 +73,35 @@ def region_of(
 
 
 def portraits(
-    paths: Iterable[Path], source: str, detect: Detect, most_faces: int = 1
+    paths: Iterable[Path],
+    source: str,
+    detect: Detect,
+    most_faces: int = 1,
+    kind: str = BONA_FIDE,
+    validates: bool | None = None,
 ) -> Iterator[Region]:
-    """Bona fide faces of pictures of people; the largest faces of each."""
+    """The largest faces of whole pictures.
+
+    Args:
+        paths: pictures.
+        source: name of the collection.
+        detect: finds faces.
+        most_faces: of a picture.
+        kind: of all of them.
+        validates: whether they choose thresholds; None: one picture in VALIDATION_SHARE does.
+    """
     for path in paths:
-        validates = digest_number(path.name) % VALIDATION_SHARE == 0
+        chosen = digest_number(path.name) % VALIDATION_SHARE == 0
         try:
             frame = load_image(path).frame_bgr
         except UnreadableImage:
             continue
         for face in detect(frame)[:most_faces]:
             if face.size_px >= MIN_FACE_PX:
-                region = region_of(frame, face.bbox_xyxy, BONA_FIDE, source, validates=validates)
+                region = region_of(
+                    frame, face.bbox_xyxy, kind, source,
+                    validates=chosen if validates is None else validates,
+                )  # fmt: skip
                 if region is not None:
                     yield region
 
@@ -121,12 +141,13 @@ def write_regions(regions: Iterable[Region], folder: Path) -> int:
     """Write regions; returns how many. An interrupted run leaves no index."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "index.npz").unlink(missing_ok=True)
-    rows: list[tuple[int, int, int]] = []
+    rows: list[tuple[int, int, int, int]] = []
     boxes, kinds, sources = [], [], []
     offset = 0
     with (folder / "pixels.bin").open("wb") as pixels:
         for region in regions:
-            rows.append((offset, len(region.bgr), int(region.validates)))
+            height, width = region.bgr.shape[:2]
+            rows.append((offset, height, width, int(region.validates)))
             boxes.append(region.bbox_xyxy)
             kinds.append(region.kind)
             sources.append(region.source)
@@ -160,17 +181,17 @@ class PreparedRegions:
         self._rows: npt.NDArray[np.int64] = np.concatenate(rows)
         self._boxes: FloatArray = np.concatenate(boxes)
         self.kinds, self.sources = np.concatenate(kinds), np.concatenate(sources)
-        self.validates = self._rows[:, 2] == 1
+        self.validates = self._rows[:, 3] == 1
         self._owner = owner
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, number: int) -> Region:
-        offset, side, validates = (int(value) for value in self._rows[number])
+        offset, height, width, validates = (int(value) for value in self._rows[number])
         pixels = self._pixels[self._owner[number]]
         return Region(
-            np.asarray(pixels[offset : offset + side * side * 3].reshape(side, side, 3)),
+            np.asarray(pixels[offset : offset + height * width * 3].reshape(height, width, 3)),
             self._boxes[number],
             str(self.kinds[number]),
             str(self.sources[number]),

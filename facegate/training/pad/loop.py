@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import cv2
 import numpy as np
@@ -17,16 +17,18 @@ from torch.nn import functional as F
 from facegate.domain.arrays import FloatArray, ImageArray
 from facegate.errors import InputError
 from facegate.models.pad_net import SIDE_PX, ZOOMS, PadNet
-from facegate.training.pad.data import BONA_FIDE, PreparedRegions
+from facegate.training.pad.data import BONA_FIDE, PRINT, REPLAY, PreparedRegions, Region
+from facegate.training.pad.start import begin_with
 from facegate.training.run import RunRecipe, TrainingRun
 from facegate.vision.context import context_views, whole_views
 
 CLASS_OF_KIND = {
     BONA_FIDE: 0,
-    "print": 1,
+    PRINT: 1,
     "generated_print": 1,
     "generated_cutout": 1,
     "generated_paper_mask": 1,
+    REPLAY: 2,
     "generated_screen": 2,
 }
 
@@ -38,7 +40,13 @@ class PadRecipe(RunRecipe):
     kind_shares: dict[str, float] = Field(description="Of each kind of attack, any unit.")
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     tight_share: float = Field(ge=0, le=1, description="Pictures cut close around the face.")
-    whole_share: float = Field(ge=0, le=1, description="Pictures shown whole to both views.")
+    whole_share: float = Field(ge=0, le=1, description="Of these, shown whole to both views.")
+    coarse_share: float = Field(
+        ge=0, le=1,
+        description="Pictures of fewer pixels than there were: attacks were mostly photographed "
+        "smaller than live faces, which tells nothing about the next camera.",
+    )  # fmt: skip
+    branch_weight: float = Field(0.5, ge=0, description="Of the loss of each branch by itself.")
 
 
 class PadViews:
@@ -46,12 +54,14 @@ class PadViews:
 
     def __init__(self, regions: PreparedRegions, recipe: PadRecipe) -> None:
         self._regions, self._recipe = regions, recipe
-        numbers: dict[str, npt.NDArray[np.int64]] = {}
+        self._numbers: dict[str, list[npt.NDArray[np.int64]]] = {}
         for kind in (BONA_FIDE, *recipe.kind_shares):
             if kind not in CLASS_OF_KIND:
                 raise InputError(f"{kind!r} is no kind of presentation.")
-            numbers[kind] = regions.numbers(kind=kind, validates=False)
-        self._numbers = {kind: found for kind, found in numbers.items() if len(found)}
+            numbers = regions.numbers(kind=kind, validates=False)
+            sources = regions.sources[numbers]
+            if len(numbers):
+                self._numbers[kind] = [numbers[sources == one] for one in np.unique(sources)]
         kinds = [kind for kind in self._numbers if kind != BONA_FIDE]
         if BONA_FIDE not in self._numbers or not kinds:
             raise InputError("Both bona fide faces and attacks are needed to learn from.")
@@ -59,15 +69,17 @@ class PadViews:
         self._kinds, self._shares = kinds, shares / shares.sum()
 
     def __len__(self) -> int:
-        return sum(map(len, self._numbers.values()))
+        return sum(len(numbers) for parts in self._numbers.values() for numbers in parts)
 
     def draw(self, random: np.random.Generator) -> tuple[ImageArray, int]:
         """Views (2, 80, 80, 3) uint8 BGR of one picture, and its class."""
         kind = BONA_FIDE
         if random.random() >= self._recipe.bona_fide_share:
             kind = str(random.choice(self._kinds, p=self._shares))
-        region = self._regions[int(random.choice(self._numbers[kind]))]
+        region = self._regions[self._choose(self._numbers[kind], random)]
         bgr, box = region.bgr, region.bbox_xyxy
+        if random.random() < self._recipe.coarse_share:
+            bgr, box = _coarse(bgr, box, random)
         if random.random() < self._recipe.tight_share:
             bgr, box = _tight(bgr, box, random)
             if random.random() < self._recipe.whole_share:
@@ -81,6 +93,24 @@ class PadViews:
         jittered = np.concatenate([middle - half * grown, middle + half * grown])
         views = context_views(bgr, jittered, ZOOMS, SIDE_PX)
         return _varied(views, random), CLASS_OF_KIND[kind]
+
+    @staticmethod
+    def _choose(parts: list[npt.NDArray[np.int64]], random: np.random.Generator) -> int:
+        """A picture of any collection; hardly oftener of a large one, since frames are alike."""
+        roots = np.array([len(part) for part in parts]) ** 0.25
+        return int(random.choice(parts[random.choice(len(parts), p=roots / roots.sum())]))
+
+
+def _coarse(
+    bgr: ImageArray, box: FloatArray, random: np.random.Generator
+) -> tuple[ImageArray, FloatArray]:
+    """Average pixels, until the face is of so many or as large as it was."""
+    face = float(np.sqrt(max(4.0, (box[2] - box[0]) * (box[3] - box[1]))))
+    scale = float(np.exp(random.uniform(np.log(32), np.log(160)))) / face
+    if scale >= 1:
+        return bgr, box
+    small = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8), box * np.float32(scale)
 
 
 def _tight(
@@ -114,22 +144,23 @@ def _varied(views: ImageArray, random: np.random.Generator) -> ImageArray:
 
 
 def open_run(
-    recipe: PadRecipe, folder: Path, start: dict[str, Any] | None = None, device: str = "cpu"
+    recipe: PadRecipe,
+    folder: Path,
+    start: tuple[Path, Path] | None = None,
+    device: str = "cpu",
 ) -> TrainingRun:
     """Begin a run, or take up the one in the folder.
 
     Args:
         recipe: what to do.
         folder: of the run.
-        start: state of the landmark network, whose convolutions are taken over; None: random.
+        start: published checkpoints of the near and the far branch; None: random.
         device: torch device.
     """
     torch.manual_seed(recipe.seed)
     network = PadNet()
     if start is not None:
-        own = network.state_dict()
-        own.update({name: value for name, value in start.items() if name in own})
-        network.load_state_dict(own)
+        begin_with(network, *start)
     return TrainingRun(network, recipe, folder, device)
 
 
@@ -140,12 +171,19 @@ def train(run: TrainingRun, recipe: PadRecipe, views: PadViews) -> Iterator[dict
         drawn = [views.draw(random) for _ in range(recipe.batch)]
         return np.stack([one for one, _ in drawn]), np.array([kind for _, kind in drawn])
 
+    network = cast(PadNet, run.network)
+
     def losses(batch: tuple[ImageArray, npt.NDArray[np.int64]]) -> dict[str, Tensor]:
         seen, kinds = (torch.from_numpy(part).to(run.device) for part in batch)
-        logits = run.network(seen.permute(0, 1, 4, 2, 3).float())
-        total = F.cross_entropy(logits, kinds, label_smoothing=recipe.label_smoothing)
-        wrong = ((logits.argmax(dim=1) == 0) != (kinds == 0)).float().mean()
-        return {"total": total, "wrong": wrong}
+        near, far = network.branches(seen.permute(0, 1, 4, 2, 3).float())
+        parts = {"both": (near + far) / 2, "near": near, "far": far}
+        found = {
+            name: F.cross_entropy(logits, kinds, label_smoothing=recipe.label_smoothing)
+            for name, logits in parts.items()
+        }
+        found["total"] = found["both"] + recipe.branch_weight * (found["near"] + found["far"])
+        found["wrong"] = ((parts["both"].argmax(dim=1) == 0) != (kinds == 0)).float().mean()
+        return found
 
     return run.learn(make, losses)
 
@@ -167,8 +205,8 @@ def scores(
     return np.concatenate(found) if found else np.zeros(0, np.float32)
 
 
-def _inside(region: Any) -> FloatArray:
-    side = float(region.bgr.shape[0])
-    box = np.clip(region.bbox_xyxy, 0, side)
+def _inside(region: Region) -> FloatArray:
+    height, width = region.bgr.shape[:2]
+    box = np.clip(region.bbox_xyxy, 0, np.array([width, height] * 2, np.float32) - 8)
     box[2:] = np.maximum(box[2:], box[:2] + 8)
     return np.asarray(box, np.float32)

@@ -37,6 +37,10 @@ def displayed(image: FloatArray, random: np.random.Generator) -> FloatArray:
     """Light of a screen: its gamma, its blue, its grid; its moiré is `moire`, on the sensor."""
     image = 255 * np.clip(image / 255, 0, 1) ** np.float32(random.uniform(0.7, 1.5))
     tint = np.array([random.uniform(0.95, 1.3), 1.0, random.uniform(0.75, 1.12)], np.float32)
+    if random.random() < 0.35:  # brighter than the room, for which the camera is set
+        image = (image - 60) * np.float32(random.uniform(1.1, 2.4)) + np.float32(
+            random.uniform(60, 110)
+        )
     glow = np.float32(random.uniform(0, 45))
     image = glow * tint + image * tint * (1 - glow / 255)
     if random.random() < 0.4:

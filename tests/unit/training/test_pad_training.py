@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +17,10 @@ from facegate.errors import InputError, ModelError
 from facegate.models import onnx_pad, pad_net
 from facegate.models.registry import Task, choose_card, read_cards
 from facegate.models.runtime import open_session
-from facegate.training.pad import attacks, data, generate, loop
+from facegate.training.pad import attacks, cuts, data, generate, loop
 from facegate.training.pad.camera import photographed
 from facegate.training.pad.export import export_onnx, read_onnx
+from facegate.training.pad.start import begin_with, blended
 from facegate.training.recipe import read_recipe
 from tests.fakes import face_at
 
@@ -51,12 +54,14 @@ def test_every_kind_shows_a_face_in_the_scene_and_the_same_seed_the_same(kind: s
         ]  # fmt: skip
         assert (made[0].bgr == made[1].bgr).all()
         assert made[0].bgr.dtype == np.uint8
-        assert made[0].bgr.shape == (attacks.CANVAS_PX, attacks.CANVAS_PX, 3)
+        side = made[0].bgr.shape[0]
+        assert side in attacks.CANVASES_PX
+        assert made[0].bgr.shape == (side, side, 3)
         x1, y1, x2, y2 = made[0].bbox_xyxy
-        assert 20 < x2 - x1 < 400
-        assert 20 < y2 - y1 < 400
-        assert 0 < (x1 + x2) / 2 < attacks.CANVAS_PX
-        assert 0 < (y1 + y2) / 2 < attacks.CANVAS_PX
+        assert 0.1 * side < x2 - x1 < 2.1 * side
+        assert 0.1 * side < y2 - y1 < 2.1 * side
+        assert 0 < (x1 + x2) / 2 < side
+        assert 0 < (y1 + y2) / 2 < side
 
 
 def test_bona_fide_pictures_go_through_the_same_camera_and_keep_their_box() -> None:
@@ -151,7 +156,7 @@ def test_a_pool_has_all_kinds_and_only_its_side_of_the_split(tmp_path: Path) -> 
 
 
 def recipe(**changes: object) -> loop.PadRecipe:
-    shipped = read_recipe(loop.PadRecipe, "pad_p1")
+    shipped = read_recipe(loop.PadRecipe, "pad_p2")
     return shipped.model_copy(update={"batch": 8, "images": 16, **changes})
 
 
@@ -174,22 +179,67 @@ def test_unknown_kinds_and_missing_sides_are_refused(tmp_path: Path) -> None:
         loop.PadViews(found, recipe(kind_shares={data.PRINT: 1.0}))
 
 
-def test_a_run_goes_on_where_it_stopped_and_starts_from_the_landmark_network(
-    tmp_path: Path,
-) -> None:
-    from facegate.models.landmarker import Landmarker
+def published(path: Path, branch: pad_net.Branch) -> Path:
+    """A checkpoint as published: odd widths, other names' prefix, a slope for each channel."""
+    narrow = {104: 103, 232: 231, 312: 308, 16: 13, 56: 52, 80: 77, 160: 154}
+    state = {}
+    for name, value in branch.state_dict().items():
+        inside = name.startswith(("conv_23", "conv_3", "conv_4", "conv_5"))
+        if inside and "se_module" not in name and value.dim():
+            keep = tuple(slice(0, narrow.get(length, length)) for length in value.shape)
+            state[f"module.{name}"] = torch.randn_like(value[keep].float()).abs()
+        else:
+            state[f"module.{name}"] = value
+    state["module.conv1.prelu.weight"] = torch.zeros(32)
+    torch.save(state, path)
+    return path
 
+
+def test_a_run_begins_with_published_weights_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
     views = loop.PadViews(pooled(tmp_path), recipe())
-    start = Landmarker().state_dict()
-    run = loop.open_run(recipe(), tmp_path / "run", start)
-    own = run.network.state_dict()
-    assert torch.equal(own["body.3.pointwise.0.weight"], start["body.3.pointwise.0.weight"])
-    assert torch.equal(own["stem.0.weight"], start["stem.0.weight"])
+    given = pad_net.PadNet()
+    near = published(tmp_path / "near.pth", given.near)
+    far = published(tmp_path / "far.pth", given.far)
+    run = loop.open_run(recipe(), tmp_path / "run", (near, far))
+    own, theirs = run.network.near.state_dict(), torch.load(near, weights_only=True)
+    inside = theirs["module.conv_23.conv.conv.weight"]
+    assert len(inside) == 103
+    assert torch.equal(own["conv_23.conv.conv.weight"][:103], inside)
+    # What the 104th channel says is not heard yet, and can be learned.
+    assert not own["conv_23.project.conv.weight"][:, 103].any()
+    assert own["conv_23.conv.conv.weight"][103].any()
+    assert torch.equal(own["prob.weight"], theirs["module.prob.weight"][[1, 0, 2]])
     list(loop.train(run, recipe(), views))
     again = loop.open_run(recipe(images=32), tmp_path / "run", None)
     assert again.seen == 16
     list(loop.train(again, recipe(images=32), views))
     assert again.seen == 32
+
+
+def test_a_blend_lies_between_the_published_and_the_trained_weights(tmp_path: Path) -> None:
+    given, trained = pad_net.PadNet(), pad_net.PadNet().state_dict()
+    files = published(tmp_path / "n.pth", given.near), published(tmp_path / "f.pth", given.far)
+    torch.manual_seed(0)
+    begun = pad_net.PadNet()
+    begin_with(begun, *files)
+    name = "near.conv_6_sep.conv.weight"
+    for share in (0.0, 0.4, 1.0):
+        state = blended(trained, *files, share)
+        wanted = (1 - share) * begun.state_dict()[name] + share * trained[name]
+        torch.testing.assert_close(state[name], wanted)
+        pad_net.PadNet().load_state_dict(state)
+
+
+def test_other_files_are_no_start(tmp_path: Path) -> None:
+    network = pad_net.PadNet()
+    (tmp_path / "text.pth").write_text("no weights")
+    torch.save({"module.conv1.conv.weight": torch.zeros(32, 3, 3, 3)}, tmp_path / "part.pth")
+    state = {f"module.{name}": value for name, value in network.near.state_dict().items()}
+    state["module.conv_23.conv.conv.weight"] = torch.zeros(200, 32, 1, 1)
+    torch.save(state, tmp_path / "wide.pth")
+    for name in ("text", "part", "wide", "missing"):
+        with pytest.raises(ModelError):
+            begin_with(network, tmp_path / f"{name}.pth", tmp_path / f"{name}.pth")
 
 
 def test_an_exported_network_gives_the_same_scores_and_can_be_read_again(tmp_path: Path) -> None:
@@ -213,4 +263,43 @@ def test_an_exported_network_gives_the_same_scores_and_can_be_read_again(tmp_pat
 
 def test_the_runtime_keeps_the_network_s_contract() -> None:
     assert (onnx_pad.SIDE_PX, onnx_pad.ZOOMS) == (pad_net.SIDE_PX, pad_net.ZOOMS)
-    assert data.REGION_PX / data.REGION_ZOOM == onnx_pad.DETAIL_PX
+
+
+def test_cuts_keep_their_box_and_leave_out_people_of_the_test(tmp_path: Path) -> None:
+    sizes = {"a": (200, 300), "b": (640, 700), "small": (40, 300), "wall": (90, 90)}
+    for name, size in sizes.items():
+        Image.new("RGB", size, (len(name), 80, 160)).save(tmp_path / f"{name}.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    seen: list[tuple[int, ...]] = []
+
+    def read(frame_bgr: np.ndarray) -> list[Any]:
+        seen.append(frame_bgr.shape)
+        height, width = frame_bgr.shape[:2]
+        if height == width:
+            return []
+        inside = np.array([0.3 * width, 0.3 * height, 0.7 * width, 0.7 * height], np.float32)
+        face = DetectedFace(inside, np.zeros((5, 2), np.float32), 0.9)
+        vector = np.array([1, 0] if width < 0.9 * height else [0.2, np.sqrt(0.96)], np.float32)
+        return [SimpleNamespace(face=face, embedding=vector)]
+
+    paths = sorted(tmp_path.iterdir())
+    everybody = np.zeros((0, 0), np.float32)
+    found = list(cuts.cuts(paths, data.REPLAY, "phone", read, everybody, validates=True))
+    assert [one.bgr.shape for one in found] == [(300, 200, 3), (480, 439, 3)]
+    assert all(one.kind == "replay" and one.source == "phone" and one.validates for one in found)
+    for one in found:
+        height, width = one.bgr.shape[:2]
+        middle = (one.bbox_xyxy[:2] + one.bbox_xyxy[2:]) / 2
+        np.testing.assert_allclose(middle, (width / 2, height / 2), atol=2)
+    assert max(seen[0][:2]) < 320 * 1.8
+
+    strangers = cuts.embeddings(paths, read)
+    assert strangers.shape == (2, 2)
+    assert not list(cuts.cuts(paths, data.REPLAY, "phone", read, strangers, validates=True))
+    some = list(cuts.cuts(paths, data.REPLAY, "phone", read, strangers[:1], validates=True))
+    assert len(some) == 1
+
+    data.write_regions(found, tmp_path / "prepared")
+    back = data.PreparedRegions([tmp_path / "prepared"])
+    assert [one.bgr.shape for one in back] == [(300, 200, 3), (480, 439, 3)]
+    assert loop.scores(pad_net.PadNet(), back, np.arange(2)).shape == (2,)
