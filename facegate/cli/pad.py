@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,6 +54,7 @@ def bench(
     Nothing is opened and no picture is kept. Press Ctrl+C to break off; what was shown is kept.
     """  # fmt: skip
     from facegate.bootstrap import start
+    from facegate.camera.opening import open_camera
     from facegate.errors import InputError
 
     wanted = list(dict.fromkeys(kind.strip() for kind in kinds.split(",") if kind.strip()))
@@ -88,17 +88,6 @@ def show(as_json: JsonOption = False) -> None:
         _print(one)
     if not newest:
         remark("No test was made yet: `facegate pad bench --source ADDRESS`.")
-
-
-def open_camera(address: str) -> Camera:
-    """The camera of an address. Raises ConfigError where no camera can be used."""
-    from facegate.errors import ConfigError
-
-    try:
-        opener: Callable[[str], Camera] = importlib.import_module("facegate.camera").open_camera
-    except (ImportError, AttributeError) as error:
-        raise ConfigError("This installation cannot use cameras.") from error
-    return opener(address)
 
 
 def run_bench(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import commands
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
@@ -102,3 +104,29 @@ def test_what_cannot_be_measured_is_refused(pictures: Path, options: tuple[str, 
 
 def test_no_test_at_a_camera_was_made_yet() -> None:
     assert json.loads(facegate("pad", "show", "--json")) == []
+
+
+def test_an_operator_is_led_through_a_test_at_a_camera_and_doctor_knows_of_it(
+    tmp_path: Path, portrait_paths: dict[str, Path]
+) -> None:
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    frame = load_image(portrait_paths["collins"]).frame_bgr
+    random = np.random.default_rng(0)
+    for number in range(60):
+        noisy = np.clip(frame + random.normal(0, 2, frame.shape), 0, 255).astype(np.uint8)
+        Image.fromarray(noisy[:, :, ::-1]).save(frames / f"{number:03d}.jpg")
+    kinds = ("--kinds", "bona_fide,print", "--presentations", 1, "--seconds", 0.8)
+    ran = commands.facegate("pad", "bench", "--source", frames, *kinds, "--json", typed="\n" * 4)
+    assert ran.code == 0, ran.err
+    assert "hold it up" in ran.err
+    rows = ran.json()["summary"]
+    assert [(row["kind"], row["rate"]) for row in rows] == [
+        ("bona_fide", "bpcer"), ("print", "apcer"),
+    ]  # fmt: skip
+    assert rows[0]["presentations"] + rows[0]["no_face"] + rows[0]["camera_fault"] == 1
+    assert commands.facegate("pad", "show", "--json").json()[0]["summary"] == rows
+    assert "frames" in commands.facegate("doctor").out
+    # Nobody at the keyboard: what was shown is kept, nothing waits for ever.
+    broken = commands.facegate("pad", "bench", "--source", frames, *kinds, "--json")
+    assert broken.json()["finished"] is False

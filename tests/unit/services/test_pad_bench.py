@@ -16,7 +16,7 @@ from facegate.domain.frames import CameraState, CameraStatus, Frame
 from facegate.domain.pad_limits import PadLimits
 from facegate.engine.attack_check import AttackCheck
 from facegate.engine.presentation import watch_presentation
-from facegate.errors import ConfigError, StoreError
+from facegate.errors import StoreError
 from facegate.services.health import Health
 from facegate.services.pad_bench import (
     BONA_FIDE,
@@ -182,9 +182,3 @@ def test_doctor_warns_until_attacks_were_tried_with_this_network_and_none_passed
 def test_a_verdict_without_frames_is_a_camera_fault() -> None:
     assert outcome_of(None, 0) is Outcome.CAMERA_FAULT
     assert outcome_of(AttackVerdict(Presentation.UNSURE, None), 0) is Outcome.UNSURE
-
-
-def test_without_camera_support_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.import_module", lambda _name: object())
-    with pytest.raises(ConfigError):
-        cli.open_camera("usb:1")
