@@ -26,6 +26,7 @@ from facegate.cli import (
     evaluate,
     groups,
     identify,
+    kiosk,
     models,
     pad,
     people,
@@ -67,6 +68,7 @@ app.command("verify", rich_help_panel=_EVERY_DAY)(verify.verify)
 app.command("quality", rich_help_panel=_EVERY_DAY)(quality.quality)
 app.add_typer(people.app, name="people", rich_help_panel=_EVERY_DAY)
 app.command("watch", rich_help_panel=_DOOR)(watch.watch)
+app.command("kiosk", rich_help_panel=_DOOR)(kiosk.kiosk)
 app.add_typer(doors.app, name="doors", rich_help_panel=_DOOR)
 app.add_typer(groups.app, name="groups", rich_help_panel=_DOOR)
 app.add_typer(policy.app, name="policy", rich_help_panel=_DOOR)

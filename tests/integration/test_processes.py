@@ -23,6 +23,7 @@ COMMANDS = {
     "quality": ("quality {hopper}", 0),
     "people": ("people list --json", 0),
     "watch": ("watch --door lobby --source test:", 14),
+    "kiosk": ("kiosk --help", 0),
     "doors": ("doors list --json", 0),
     "groups": ("groups list --json", 0),
     "policy": ("policy check --json", 0),

@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "camera": {"domain", "errors", "vision"},
     "doors": {"domain", "errors"},
     "engine": {"domain", "errors", "ports", "services", "vision"},
+    "kiosk": {"domain", "engine", "ports"},
     "training": {"domain", "errors", "vision", "evaluation", "models"},
     "bootstrap": {
         "camera", "config", "domain", "doors", "engine", "errors", "evaluation", "gallery",
@@ -48,7 +49,7 @@ HOMES = {
     "argon2": {"services"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "PyQt6": set(),
+    "PyQt6": {"kiosk"},
     "paho": {"doors"},
     "serial": {"doors"},
     "gpiod": {"doors"},
@@ -119,6 +120,7 @@ def test_help_loads_nothing_heavy() -> None:
         "pydantic",
         "PIL",
         "argon2",
+        "PyQt6",
     }
     assert not loaded & heavy
 
