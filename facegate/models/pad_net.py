@@ -161,7 +161,7 @@ class PadNet(nn.Module):
         return (near + far) / 2
 
     def branches(self, views_bgr: Tensor) -> tuple[Tensor, Tensor]:
-        """What each branch says by itself, (n, 3) logits; its parameters are of ZOOMS' order."""
+        """What each branch says by itself, two times (n, 3) logits, in the order of ZOOMS."""
         return self.near(views_bgr[:, 0]), self.far(views_bgr[:, 1])
 
 

@@ -72,7 +72,8 @@ def context_views(
             would be smaller than LEAST_SIDE_PX.
 
     Source:
-        the crops of Silent-Face (minivision-ai), generate_patches.py.
+        after the crops of Silent-Face (minivision-ai), generate_patches.py, which are up to a pixel
+        wider: its own networks get theirs in `facegate.models.silent_face`.
     """
     height, width = frame_bgr.shape[:2]
     middle_x, middle_y, box_w, box_h = _checked(bbox_xyxy, (width, height))

@@ -23,7 +23,7 @@ OPSET = 17
 
 
 def export_onnx(network: YoloFace, path: Path) -> None:
-    """Write the detector: (n, h, w, 3) uint8 BGR in, (n, cells, 15) float32 raw values out."""
+    """Write the detector: (n, h, w, 3) uint8 BGR in, (n, cells, 16) float32 raw values out."""
     write_onnx(
         ExportedYolo(network.cpu().eval()),
         torch.zeros(1, 64, 96, 3, dtype=torch.uint8),
