@@ -21,6 +21,7 @@ from facegate.domain.keypad import KeypadEntry
 from facegate.domain.steady import steady_seconds
 from facegate.doors.controller import DoorController
 from facegate.doors.events import DoorEvent
+from facegate.engine.concluding import Concluder
 from facegate.engine.deciding import Decider
 from facegate.engine.drill import Drill
 from facegate.engine.gate import Gate, GateView
@@ -66,12 +67,11 @@ def build_gate(
         has_keypad: visitors can enter numbers and PINs.
     """
     limits = replace(limits_of(facegate), has_keypad=has_keypad)
-    decider = Decider(
-        door, source, facegate.models_in_use(), facegate.recognizer(), desk, unlock, limits,
-        now_s, _png if facegate.settings.keep_pictures else None,
-    )  # fmt: skip
+    keep = _png if facegate.settings.keep_pictures else None
+    concluder = Concluder(door, source, facegate.models_in_use(), desk, unlock, now_s, keep)
     return Gate(
-        door, facegate.reader, facegate.attack_check, desk, decider,
+        door, facegate.reader, facegate.attack_check, desk,
+        Decider(facegate.recognizer(), desk, concluder, limits), concluder,
         facegate.settings.gate.rules(), on_event, limits,
     )  # fmt: skip
 
@@ -82,6 +82,10 @@ class LiveCamera(Camera, Protocol):
     @property
     def is_live(self) -> bool:
         """False for recordings, whose frames are never too old."""
+
+    @property
+    def has_own_time(self) -> bool:
+        """Whether no clock shows its frames' times: a recording that is read fast."""
 
 
 class Doorway:
@@ -122,20 +126,25 @@ class Doorway:
         facegate.store = SqlStore(facegate.settings.url, facegate.settings.gate.store_wait_s)
         self.on_event = on_event
         self._trail = facegate.audit_trail()
-        self._desk = GateDesk(facegate.store, door, facegate.access_control(), self._trail)
-        self.door = self._desk.door()
+        with facegate.store.snapshot() as work:
+            self.door = work.doors.by_name(door)
+            decided_at = work.access.door_state(door).last_at
         address = source or self.door.source
         if not address and camera is None:
             raise ConfigError(
                 f"Nobody said where the camera of {door!r} is.",
                 hint=f"`facegate watch --door {door} --source 0`, or `facegate doors set`.",
             )
-        self.camera = camera or open_camera(address, pace=pace, allow_virtual=allow_virtual)
+        self.camera = camera or open_camera(
+            address, pace=pace, allow_virtual=allow_virtual, not_before=decided_at
+        )
         if not self.camera.is_live and not self.door.output.startswith("simulator:"):
             raise ConfigError(
                 f"{self.camera.address} is a recording, and {door!r} has a real lock.",
                 hint="Recordings run doors whose output is simulator: only.",
             )
+        control = facegate.access_control(has_clock=not self.camera.has_own_time)
+        self._desk = GateDesk(facegate.store, door, control, self._trail)
         self._faults: list[str] = []
         self._guard = threading.Lock()
         # Networks and index are loaded before the door is touched and the camera is opened.

@@ -38,7 +38,12 @@ def watch(
         float, typer.Option("--seconds", min=0, help="Stop after so long; 0: never.")
     ] = 0.0,
     pace: Annotated[
-        str, typer.Option("--pace", help="Of recordings: real, or fast as they can be read.")
+        str,
+        typer.Option(
+            "--pace",
+            help="Of recordings: real, or fast as they can be read. Receipts then carry the "
+            "recording's own time, which runs ahead of the clock.",
+        ),
     ] = "real",
     keypad: Annotated[
         bool,

@@ -19,6 +19,7 @@ class TappedCamera:
 
     def __init__(self, camera: Camera, *, is_live: bool) -> None:
         self._camera, self.is_live = camera, is_live
+        self.has_own_time = False
         self._newest: ImageArray | None = None
         self._guard = threading.Lock()
 

@@ -175,6 +175,18 @@ def test_a_crowd_and_doubles_keep_a_door_for_all_shut() -> None:
     assert not scene.opened
 
 
+def test_who_leaves_while_others_are_not_known_yet_did_not_give_up() -> None:
+    scene = Scene()
+    scene.desk.door_rules = DoorRules(tailgating=Tailgating.ALL)
+    scene.run(0.1, Place(ANA, size=200))
+    scene.run(0.2, Place(ANA, size=200), Place(BEN, x=460, size=150))
+    scene.run(5)
+    assert not scene.opened
+    ((_, draft),) = scene.desk.receipts
+    assert draft.reason is Reason.SEVERAL_FACES
+    assert "not known yet" in draft.explanation
+
+
 def test_the_first_of_two_need_not_ask_again() -> None:
     scene = Scene()
     scene.desk.door_rules = DoorRules(takes_pairs=True)
