@@ -21,6 +21,7 @@ from facegate.domain.keypad import KeypadEntry
 from facegate.domain.steady import steady_seconds
 from facegate.doors.controller import DoorController
 from facegate.doors.events import DoorEvent
+from facegate.doors.sole import SoleRunner
 from facegate.engine.concluding import Concluder
 from facegate.engine.deciding import Decider
 from facegate.engine.drill import Drill
@@ -103,7 +104,7 @@ class Doorway:
             for a PIN in the place of a face.
 
     Raises:
-        DoorError: no such door, or its output cannot be opened.
+        DoorError: no such door, another program runs it, or its output cannot be opened.
         ConfigError: nobody said where the camera is.
         FacegateError: database, networks or camera address cannot be used.
     """
@@ -154,12 +155,17 @@ class Doorway:
             facegate, self._desk, door, self.camera.address, self._unlock, self._told, now_s,
             has_keypad=has_keypad,
         )  # fmt: skip
-        self._controller = DoorController(
-            facegate.door_output(self.door.output, self.door.name),
-            pulse_s=self.door.unlock_s,
-            held_open_s=self.door.held_open_s or 1e9,
-            on_event=self._door_said,
-        )
+        self._sole = SoleRunner(facegate.settings.data_dir / "doors", self.door.name)
+        try:
+            self._controller = DoorController(
+                facegate.door_output(self.door.output, self.door.name),
+                pulse_s=self.door.unlock_s,
+                held_open_s=self.door.held_open_s or 1e9,
+                on_event=self._door_said,
+            )
+        except BaseException:
+            self._sole.close()
+            raise
         self.runner = GateRunner(
             self.camera, self.gate, steady_seconds, is_live=self.camera.is_live,
             each_round=self._each_round,
@@ -197,8 +203,8 @@ class Doorway:
     def close(self) -> None:
         """Lock the door and let go of everything. May be called twice."""
         with ExitStack() as stack:  # in the order from the last; each happens whatever others do
-            stack.callback(self._desk.settle)
-            stack.callback(self._desk.flush)
+            stack.callback(self._sole.close)
+            stack.callback(self._desk.close)
             stack.callback(self.gate.close)
             stack.callback(self.camera.close)
             stack.callback(self._controller.close)

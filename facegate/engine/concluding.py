@@ -15,7 +15,10 @@ from facegate.engine.desk import Desk
 from facegate.engine.drafts import draft_of
 from facegate.engine.judge import Judgement
 from facegate.engine.visit import Outcome, Visit
-from facegate.errors import DoorError
+from facegate.errors import DoorError, StoreError
+
+LATEST_S = 2.0
+"""A look opens no door later than this: by then somebody else may stand there."""
 
 OnEnd = Callable[[Visit, Outcome, Frame, dict[str, Any]], None]
 """Told of a decision: the visit, how it ended, the frame, and details for operators."""
@@ -86,8 +89,12 @@ class Concluder:
             The ruling; None: a PIN has to come first, and nothing was written down.
 
         Raises:
-            FacegateError: the store failed; nothing was opened.
+            FacegateError: the store failed, or took too long; nothing was opened.
         """
+        if self._age_s(frame) > LATEST_S:
+            raise StoreError(
+                f"The look was {self._age_s(frame):.1f} s old before it was decided on."
+            )
         visit.subject_id = claim.subject_id if claim else judgement.decision.subject_id
         reason = judgement.reason if claim else Reason.GRANTED
         draft = self._draft(visit, reason, frame, judgement, explanation)
@@ -147,6 +154,8 @@ class Concluder:
     ) -> tuple[Reason, str]:
         """Open the door; gives back what came of it, and the words for it."""
         try:
+            if self._age_s(frame) > LATEST_S:
+                raise DoorError(f"The decision came {self._age_s(frame):.1f} s after the look.")
             self._unlock(reference)
         except Exception as error:  # whatever it was, nobody may count on an open door
             self.note(Reason.DOOR_FAULT, frame.at, visit, str(error))
@@ -155,6 +164,9 @@ class Concluder:
         if visit.subject_id is not None:
             self.remember([visit.subject_id], frame.time_s)
         return Reason.GRANTED, ""
+
+    def _age_s(self, frame: Frame) -> float:
+        return self._now_s() - frame.time_s if self._now_s else 0.0
 
     def _end(
         self,

@@ -127,6 +127,50 @@ def test_the_time_of_a_film_that_is_read_fast_runs_ahead_of_the_clock(
     assert passed.total_seconds() > 1.5, "three looks, half a second of the film apart"
 
 
+def test_several_doors_run_at_once_each_with_its_own_camera(
+    door: None, films: dict[str, Path]
+) -> None:
+    assert facegate("doors", "set", "lobby", "--source", films["collins"]).code == 0
+    more = ("--everyone", "--pad", "off", "--source", films["hopper"])
+    assert facegate("doors", "add", "back", *more).code == 0
+    ran = facegate("watch", "--door", "lobby", "--door", "back", "--pace", "fast", "--json")
+    assert ran.code == 0, ran.err
+    told = [one for one in ran.lines() if one["kind"] == "decision"]
+    assert {one["door"]: one["reason"] for one in told} == {
+        "lobby": "granted", "back": "unknown_face"
+    }  # fmt: skip
+    assert facegate("audit", "verify").code == 0
+    both = facegate("watch", "--door", "lobby", "--door", "back", "--source", films["hopper"])
+    assert both.code == 2
+    assert "one door" in both.err
+
+
+def test_a_door_is_run_by_one_program(door: None, films: dict[str, Path]) -> None:
+    running = Doorway(start(), "lobby", str(films["hopper"]))
+    try:
+        second = facegate("watch", "--door", "lobby", "--source", films["hopper"])
+        assert second.code == 13
+        assert f"process {os.getpid()}" in second.err
+    finally:
+        running.close()
+    assert decisions(watch(films["collins"])) == [("granted", "Eileen Collins")]
+
+
+def test_the_pace_of_an_address_counts(door: None, films: dict[str, Path]) -> None:
+    ran = facegate("watch", "--door", "lobby", "--source", f"{films['collins']}?pace=fast")
+    assert ran.code == 0, ran.err
+    assert "58 frames" in ran.out
+    assert " 0 dropped" in ran.out
+
+
+def test_pictures_that_cannot_be_read_are_no_camera(door: None, tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "a.jpg").write_bytes(b"no picture")
+    ran = facegate("watch", "--door", "lobby", "--source", tmp_path / "broken")
+    assert ran.code == 12
+    assert "no picture could be read" in ran.err
+
+
 def test_what_cannot_be_run_is_said_and_locks(films: dict[str, Path], tmp_path: Path) -> None:
     unknown = facegate("watch", "--door", "lobby", "--source", films["hopper"])
     assert unknown.code == 14

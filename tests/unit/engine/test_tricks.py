@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from fakes import face_at
@@ -239,3 +241,29 @@ def test_the_end_of_the_program_is_written_down_for_who_was_waiting() -> None:
     ask_for_pin(scene)
     scene.gate.close()
     assert scene.reasons == [Reason.GAVE_UP]
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_look_that_got_old_opens_nothing(before: bool) -> None:
+    """A database that was locked for long must not open the door for whoever stands there now."""
+    scene, late_s = Scene(), [0.0]
+    scene.gate._concluder._now_s = lambda: scene.time_s + late_s[0]
+    if before:
+        late_s[0] = 3.0
+    else:
+        conclude = scene.desk.conclude
+
+        def slow(*told: Any) -> Any:
+            late_s[0] = 3.0
+            return conclude(*told)
+
+        scene.desk.conclude = slow
+    scene.run(1, Place(ANA))
+    assert not scene.opened
+    expected = Reason.STORE_FAULT if before else Reason.DOOR_FAULT
+    assert expected in {draft.reason for draft in scene.desk.notes}
+    assert len(scene.desk.taken_back) == (not before)
+    late_s[0] = 0.0
+    if before:
+        scene.run(1, Place(ANA))
+        assert scene.opened == ["1"]
