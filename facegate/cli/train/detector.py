@@ -64,7 +64,7 @@ def train(
     from facegate.training.recipe import read_recipe
 
     settings = read_recipe(loop.DetectorRecipe, recipe)
-    if settings.weight_teacher > 0 and settings.teacher_images > 0 and teacher is None:
+    if settings.weight_teacher > 0 and teacher is None:
         raise ConfigError(
             "This recipe learns from a teacher.", hint="Name YuNet's ONNX file with --teacher."
         )

@@ -47,13 +47,8 @@ class DetectorRecipe(RunRecipe):
     weight_fit: float = Field(ge=0)
     weight_box: float = Field(ge=0)
     weight_landmarks: float = Field(ge=0)
-    weight_teacher: float = Field(0, ge=0, description="Of the teacher's p_c and fit, at first.")
-    teacher_images: int = Field(0, ge=0, description="Images until the teacher is silent.")
+    weight_teacher: float = Field(0, ge=0, description="Of the teacher's p_c and fit.")
     started_rate: float = Field(1.0, gt=0, description="Share of the rate for copied layers.")
-
-    def teacher_weight_at(self, seen: int) -> float:
-        """Falls straight to nothing."""
-        return self.weight_teacher * max(0.0, 1 - seen / max(1, self.teacher_images))
 
 
 @dataclass(frozen=True)
@@ -63,12 +58,10 @@ class DetectorBatch:
     Attributes:
         canvases: pictures and labels.
         teacher: (n, cells, 2) logits of p_c and fit, or None.
-        teacher_weight: of the loss that compares with them.
     """
 
     canvases: list[Canvas]
     teacher: Tensor | None
-    teacher_weight: float
 
 
 def open_run(
@@ -131,14 +124,13 @@ def train(
         for side in recipe.sides_px
     }
 
-    def make(random: np.random.Generator, seen: int) -> DetectorBatch:
+    def make(random: np.random.Generator, _: int) -> DetectorBatch:
         side = int(random.choice(recipe.sides_px))
         canvases = [maker.make(random, side) for _ in range(recipe.batch)]
-        weight = recipe.teacher_weight_at(seen) if teacher is not None else 0.0
         told = None
-        if teacher is not None and weight > 0:
+        if teacher is not None and recipe.weight_teacher > 0:
             told = torch.from_numpy(teacher(np.stack([canvas.frame_bgr for canvas in canvases])))
-        return DetectorBatch(canvases, told, weight)
+        return DetectorBatch(canvases, told)
 
     def losses(batch: DetectorBatch) -> dict[str, Tensor]:
         centers, strides = grids[batch.canvases[0].frame_bgr.shape[0]]
@@ -198,5 +190,5 @@ def batch_losses(
             F.binary_cross_entropy_with_logits(logits, told, reduction="none")
             - F.binary_cross_entropy(told, told, reduction="none")
         ).sum() / count
-        total = total + batch.teacher_weight * parts["teacher"]
+        total = total + recipe.weight_teacher * parts["teacher"]
     return {"total": total, **parts}

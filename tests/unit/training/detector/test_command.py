@@ -141,7 +141,7 @@ def test_a_run_is_trained_continued_by_another_and_exported(
 
 def test_training_says_what_it_lacks(prepared: PreparedSamples, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
-    recipe.write_text(RECIPE + "weight_teacher = 1.0\nteacher_images = 4\n")
+    recipe.write_text(RECIPE + "weight_teacher = 1.0\n")
     error = train(recipe, tmp_path / "prepared", tmp_path / "run").exception
     assert isinstance(error, ConfigError)
     assert "teacher" in str(error)

@@ -53,9 +53,7 @@ class Calm:
 
 def batch_of(prepared: PreparedSamples, count: int = 8, side: int = 64) -> DetectorBatch:
     maker = CanvasMaker(prepared)
-    return DetectorBatch(
-        [maker.make(np.random.default_rng(n), side) for n in range(count)], None, 0.0
-    )
+    return DetectorBatch([maker.make(np.random.default_rng(n), side) for n in range(count)], None)
 
 
 def test_training_lowers_the_loss(prepared: PreparedSamples, tmp_path: Path) -> None:
@@ -96,19 +94,13 @@ def test_an_interrupted_training_goes_on_bit_for_bit(
     assert open_run(RECIPE, tmp_path / "parts").seen == RECIPE.images
 
 
-def test_the_teachers_word_loses_weight_until_nobody_asks(
+def test_the_teacher_is_asked_for_every_batch_if_its_word_counts(
     prepared: PreparedSamples, tmp_path: Path
 ) -> None:
-    recipe = RECIPE.model_copy(update={"weight_teacher": 2.0, "teacher_images": 16})
-    weights = [recipe.teacher_weight_at(seen) for seen in range(0, 40, 4)]
-    assert weights[0] == 2.0
-    assert weights[2] == pytest.approx(1.0)
-    assert weights == sorted(weights, reverse=True)
-    assert weights[4:] == [0.0] * 6
-    assert RECIPE.teacher_weight_at(0) == 0.0
-    teacher = Calm()
-    list(train(open_run(recipe, tmp_path / "run"), recipe, prepared, teacher))
-    assert teacher.asked == 16 // recipe.batch
+    for weight, asked in ((2.0, RECIPE.images // RECIPE.batch), (0.0, 0)):
+        recipe, teacher = RECIPE.model_copy(update={"weight_teacher": weight}), Calm()
+        list(train(open_run(recipe, tmp_path / f"run{weight}"), recipe, prepared, teacher))
+        assert teacher.asked == asked
 
 
 def test_agreeing_with_the_teacher_costs_nothing(prepared: PreparedSamples) -> None:
@@ -120,8 +112,9 @@ def test_agreeing_with_the_teacher_costs_nothing(prepared: PreparedSamples) -> N
     with torch.no_grad():
         raw = network(torch.from_numpy(frames).permute(0, 3, 1, 2).float())
         said = decode(raw, *grid)[0]
+        recipe = RECIPE.model_copy(update={"weight_teacher": 1.5})
         parts = [
-            batch_losses(network, DetectorBatch(batch.canvases, told, 1.5), *grid, RECIPE)
+            batch_losses(network, DetectorBatch(batch.canvases, told), *grid, recipe)
             for told in (said, said + 1.0)
         ]
         plain = batch_losses(network, batch, *grid, RECIPE)
@@ -148,7 +141,7 @@ def test_canvases_without_faces_have_finite_losses(prepared: PreparedSamples) ->
     maker = CanvasMaker(prepared, 0.0, 1.0)
     canvases = [maker.make(np.random.default_rng(n), 64) for n in range(2)]
     network = YoloFace()
-    found = batch_losses(network, DetectorBatch(canvases, None, 0.0), *cell_grid(64, 64), RECIPE)
+    found = batch_losses(network, DetectorBatch(canvases, None), *cell_grid(64, 64), RECIPE)
     assert found["box"] == found["landmarks"] == found["fit"] == 0
     found["total"].backward()  # type: ignore[no-untyped-call]
     for parameter in network.parameters():
@@ -165,7 +158,7 @@ def test_ignored_faces_teach_nothing(prepared: PreparedSamples) -> None:
     ignored = Canvas(frame, box, points, np.array([True]))
     with torch.no_grad():
         one, other = (
-            batch_losses(network, DetectorBatch([c], None, 0.0), *cell_grid(64, 64), RECIPE)
+            batch_losses(network, DetectorBatch([c], None), *cell_grid(64, 64), RECIPE)
             for c in (ignored, nobody)
         )
     assert one["box"] == one["fit"] == one["landmarks"] == 0
