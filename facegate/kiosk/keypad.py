@@ -94,8 +94,8 @@ class Keypad(QWidget):
             grid.setContentsMargins(edge, edge, edge, edge)
             grid.setSpacing(edge)
         row = area.height() / (ROWS + 4)  # keys have two shares
-        self._set_px(self.heading, row * 0.6)
-        self._set_px(self.dots, row * 0.8)
+        self._set_px(self.heading, min(area.width() / 12, row * 0.8))
+        self._set_px(self.dots, min(area.width() / MOST_DIGITS, row * 0.8))
         for key, button in self._keys.items():
             small = len(key) > 1
             self._set_px(button, min(area.width() / 15, row * 0.8) if small else row * 0.95)

@@ -117,12 +117,14 @@ def fit_text(
         font.setPixelSize(px)
         return QFontMetricsF(font).boundingRect(QRectF(0, 0, within, 1e6), WRAPPED, words)
 
-    px = max(LEAST_PX, most_px)
-    while px > LEAST_PX:
-        place = needed(px, width)
+    px, too_large = LEAST_PX, max(LEAST_PX, most_px) + 1
+    while too_large - px > 1:
+        middle_px = (px + too_large) // 2
+        place = needed(middle_px, width)
         if place.width() <= width and place.height() <= height:
-            break
-        px -= 1
+            px = middle_px
+        else:
+            too_large = middle_px
     tall = needed(px, width).height()
     low, high = 0.0, width
     while high - low > 2:

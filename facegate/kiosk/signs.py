@@ -68,6 +68,12 @@ def _warning(painter: QPainter) -> None:
     _dot(painter, 0.5, 0.76)
 
 
+def _door(painter: QPainter) -> None:
+    _lines(painter, (0.05, 0.92), (0.2, 0.92), (0.2, 0.08), (0.8, 0.08), (0.8, 0.92), (0.95, 0.92))
+    _lines(painter, (0.2, 0.08), (0.55, 0.2), (0.55, 0.98), (0.2, 0.92))
+    _dot(painter, 0.44, 0.58, 0.045)
+
+
 def _again(painter: QPainter) -> None:
     painter.drawArc(QRectF(0.12, 0.12, 0.76, 0.76), 60 * 16, 300 * 16)
     end = 0.5 + 0.38 * math.cos(math.radians(60)), 0.5 - 0.38 * math.sin(math.radians(60))
@@ -144,6 +150,7 @@ _DRAWN: dict[Sign, Callable[[QPainter], None]] = {
     Sign.YES: _yes,
     Sign.NO: _no,
     Sign.WARNING: _warning,
+    Sign.DOOR: _door,
     Sign.AGAIN: _again,
     Sign.LOCK: _lock,
     Sign.WAIT: _wait,

@@ -39,6 +39,7 @@ class Sign(str, Enum):
     YES = "yes"
     NO = "no"
     WARNING = "warning"
+    DOOR = "door"
     AGAIN = "again"
     LOCK = "lock"
     WAIT = "wait"
@@ -64,7 +65,7 @@ _SIGNS = {
     GateState.TRY_AGAIN: Sign.AGAIN,
     GateState.DENIED: Sign.NO,
     GateState.LOCKED_OUT: Sign.LOCK,
-    GateState.DOOR_OPEN: Sign.WARNING,
+    GateState.DOOR_OPEN: Sign.DOOR,
     GateState.OUT_OF_ORDER: Sign.WARNING,
 }
 

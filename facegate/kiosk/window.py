@@ -166,9 +166,9 @@ class KioskWindow(QWidget):
             draw_mirror(painter, shown.view, shown.bgr, places.mirror)
         draw_words(painter, shown.view, self._words(), places.words, sign_on_top=places.sign_on_top)
         if self._notice.isActive():
-            self._paint_notice(painter)
+            self._paint_notice(painter, places.mirror.width() or self.width())
 
-    def _paint_notice(self, painter: QPainter) -> None:
-        strip = QRectF(0, 0, self.width(), max(40, self.height() * 0.08))
+    def _paint_notice(self, painter: QPainter, width: float) -> None:
+        strip = QRectF(0, 0, width, max(40, self.height() * 0.1))
         painter.fillRect(strip, QColor(BACKGROUND))
-        draw_text(painter, NOTICE, strip, round(strip.height() * 0.6))
+        draw_text(painter, NOTICE, strip, round(strip.height() * 0.5))
