@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from facegate.cli.output import remark
+from facegate.cli.output import fail, remark
 from facegate.errors import ConfigError, DoorError, FacegateError
 
 
@@ -43,12 +43,27 @@ def kiosk(
     from facegate.bootstrap import start
     from facegate.doorway import Doorway
     from facegate.kiosk.board import Board
-    from facegate.kiosk.run import GateHangs, run_window
+    from facegate.kiosk.run import LOST, GateHangs, run_window
     from facegate.kiosk.window import KioskWindow
 
     board = Board()
     doorway = Doorway(start(), door, source, has_keypad=keypad, on_look=board.tell)
     why = "the window failed"
+
+    def say_how_it_is() -> None:
+        board.clear()
+        if doorway.lock_fails:
+            remark(f"Nobody knows whether {door} is locked: see to it; {why}.")
+        else:
+            remark(f"{door} is locked; {why}.")
+
+    def lost(words: str) -> None:
+        try:
+            doorway.close()
+        finally:
+            say_how_it_is()
+            fail(f"The display is lost: {words}", "Start it again.", LOST)
+
     try:
         with doorway:
             why = run_window(
@@ -59,15 +74,13 @@ def kiosk(
                 doorway.run,
                 full_screen=full_screen,
                 seconds=seconds,
+                lost=lost,
             )  # fmt: skip
     except GateHangs as error:
         why = "the gate hangs"
         raise FacegateError(str(error), hint="See to what hangs, then start it again.") from error
     finally:
-        if doorway.lock_fails:
-            remark(f"Nobody knows whether {door} is locked: see to it; {why}.")
-        else:
-            remark(f"{door} is locked; {why}.")
+        say_how_it_is()
     if doorway.lock_fails:
         raise DoorError(f"The output of {door!r} did not say that it locked.")
 

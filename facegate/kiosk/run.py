@@ -6,6 +6,7 @@ holds the door locks it.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -13,13 +14,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-from PyQt6.QtCore import QTimer
+from PyQt6.QtCore import QMessageLogContext, QTimer, QtMsgType, qInstallMessageHandler
 
 from facegate.kiosk.display import application
 from facegate.kiosk.window import KioskWindow
 
 JOIN_S = 5.0
 """A gate ends within a frame, or two seconds when it waits for its door."""
+
+LAST_WAIT_S = 1.0
+"""Without a display the gate gets less time: the lock cannot wait."""
+
+LOST = 1
+"""Exit code when the display is lost: the system took something away."""
+
+BROKEN_DISPLAY = "connection broke"
+"""In what Qt says of X11 and of Wayland, right before it ends the process."""
 
 CLOSED, TOLD, OVER, ENDED = (
     "the window was closed",
@@ -61,6 +71,7 @@ def run_window(
     full_screen: bool,
     seconds: float = 0.0,
     join_s: float = JOIN_S,
+    lost: Callable[[str], None] = lambda _: None,
 ) -> str:
     """Show a window until it is closed, the work ends, or a signal comes.
 
@@ -70,6 +81,8 @@ def run_window(
         full_screen: cover the screen.
         seconds: end after so long; 0: never.
         join_s: how long the work may take to end.
+        lost: called when Qt is about to end the whole process, with Qt's words: the display is
+            gone. It must lock the door; the process then ends with LOST.
 
     Returns:
         Why it ended: CLOSED, TOLD, OVER or ENDED.
@@ -88,14 +101,24 @@ def run_window(
         else:
             ending.now(ENDED)
 
-    with _errors_and_signals_to(ending):
+    thread = threading.Thread(target=run, name="gate", daemon=True)
+
+    def last_words(words: str) -> None:
+        ending.now("")
+        if thread.ident is not None:
+            thread.join(min(join_s, LAST_WAIT_S))
+        try:
+            lost(words)
+        finally:
+            os._exit(LOST)
+
+    with _errors_and_signals_to(ending), _last_words_to(last_words):
         window = make(lambda: ending.now(CLOSED))
         if seconds:
             QTimer.singleShot(round(1000 * seconds), lambda: ending.now(OVER))
         watching = QTimer()  # it also lets Python see signals, which Qt's loop does not
         watching.timeout.connect(lambda: app.quit() if ending.stop.is_set() else None)
         watching.start(50)
-        thread = threading.Thread(target=run, name="gate", daemon=True)
         thread.start()
         try:
             window.showFullScreen() if full_screen else window.show()
@@ -131,3 +154,22 @@ def _errors_and_signals_to(ending: _Ending) -> Iterator[None]:
         sys.excepthook = hook
         for one, handler in old.items():
             signal.signal(one, handler)
+
+
+@contextmanager
+def _last_words_to(take: Callable[[str], None]) -> Iterator[None]:
+    """Hear what Qt says before it ends the process; all else it says goes where it went."""
+
+    def hear(kind: QtMsgType, context: QMessageLogContext, words: str | None) -> None:
+        if kind is QtMsgType.QtFatalMsg or BROKEN_DISPLAY in (words or ""):
+            take(words or "")
+        elif before is not None:
+            before(kind, context, words)
+        elif kind is not QtMsgType.QtDebugMsg:
+            sys.stderr.write(f"{words}\n")
+
+    before = qInstallMessageHandler(hear)
+    try:
+        yield
+    finally:
+        qInstallMessageHandler(before)

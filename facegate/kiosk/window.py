@@ -62,6 +62,7 @@ class KioskWindow(QWidget):
         self._is_guarded, self._greets_by_name = is_guarded, greets_by_name
         self._shown = shown()
         self.setWindowTitle(f"FaceGate: {door}")
+        self.setWindowFlag(Qt.WindowType.WindowStaysOnTopHint, is_guarded)
         self.setMinimumSize(480, 360)
         self.resize(1280, 800)
         self.keypad = Keypad(enter)
