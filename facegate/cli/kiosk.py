@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Annotated
 
@@ -37,7 +38,8 @@ def kiosk(
 ) -> None:
     """Run a door as `facegate watch` does, and show visitors what the gate sees and says.
 
-    Ends when the window is closed (Escape), with Ctrl-C or SIGTERM; the door is then locked.
+    Ends when the window is closed (Escape), with Ctrl-C or SIGTERM; the door is then locked, and
+    it is said why it ended. A window that covers the screen ends with Ctrl-C or SIGTERM only.
     """
     _need_display()
     from facegate.bootstrap import start
@@ -66,16 +68,20 @@ def kiosk(
 
     try:
         with doorway:
-            why = run_window(
-                lambda closed: KioskWindow(
-                    door, board.shown, doorway.enter, closed,
-                    is_guarded=full_screen, greets_by_name=greet_by_name,
-                ),
-                doorway.run,
-                full_screen=full_screen,
-                seconds=seconds,
-                lost=lost,
-            )  # fmt: skip
+            try:
+                why = run_window(
+                    lambda closed: KioskWindow(
+                        door, board.shown, doorway.enter, closed,
+                        is_guarded=full_screen, greets_by_name=greet_by_name,
+                    ),
+                    doorway.run,
+                    full_screen=full_screen,
+                    seconds=seconds,
+                    lost=lost,
+                )  # fmt: skip
+            finally:
+                for name in (signal.SIGTERM, signal.SIGINT):
+                    signal.signal(name, signal.SIG_IGN)  # a second Ctrl-C breaks no locking off
     except GateHangs as error:
         why = "the gate hangs"
         raise FacegateError(str(error), hint="See to what hangs, then start it again.") from error

@@ -117,7 +117,8 @@ def run_window(
         if seconds:
             QTimer.singleShot(round(1000 * seconds), lambda: ending.now(OVER))
         watching = QTimer()  # it also lets Python see signals, which Qt's loop does not
-        watching.timeout.connect(lambda: app.quit() if ending.stop.is_set() else None)
+        # Not quit(): that asks the windows, and a guarded one says no.
+        watching.timeout.connect(lambda: app.exit() if ending.stop.is_set() else None)
         watching.start(50)
         thread.start()
         try:

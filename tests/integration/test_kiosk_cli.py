@@ -53,8 +53,9 @@ def is_locked(outputs: list[SimulatedDoor]) -> bool:
     return not output.unlocked and output.history[-1].action == "lock"
 
 
-def test_it_ends_when_its_time_is_over(outputs: list[SimulatedDoor]) -> None:
-    ran = facegate(*RUN)
+@pytest.mark.parametrize("more", [(), ("--full-screen",), ("--fullscreen", "--greet-by-name")])
+def test_it_ends_when_its_time_is_over(outputs: list[SimulatedDoor], more: tuple[str, ...]) -> None:
+    ran = facegate(*RUN, *more)
     assert ran.code == 0, ran.err
     assert "lobby is locked; its time is over." in ran.err
     assert is_locked(outputs)

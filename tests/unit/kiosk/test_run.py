@@ -33,6 +33,10 @@ def make(closed: object) -> KioskWindow:
     return KioskWindow("lobby", shown, closed=closed)  # type: ignore[arg-type]
 
 
+def make_guarded(closed: object) -> KioskWindow:
+    return KioskWindow("lobby", shown, closed=closed, is_guarded=True)  # type: ignore[arg-type]
+
+
 def until_told(stop: threading.Event) -> None:
     assert stop.wait(10)
 
@@ -48,7 +52,24 @@ def test_it_ends_with_the_work() -> None:
 
 
 def test_it_ends_in_time_and_the_work_with_it() -> None:
-    assert run_window(make, until_told, full_screen=True, seconds=0.2) == OVER
+    assert run_window(make, until_told, full_screen=False, seconds=0.2) == OVER
+
+
+def test_a_guarded_window_ends_with_its_time_the_work_and_signals() -> None:
+    assert run_window(make_guarded, until_told, full_screen=True, seconds=0.2) == OVER
+    assert run_window(make_guarded, lambda _stop: None, full_screen=True) == ENDED
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    assert run_window(make_guarded, until_told, full_screen=True) == TOLD
+
+
+def test_a_guarded_window_is_not_ended_by_who_closes_it() -> None:
+    def closes(closed: object) -> KioskWindow:
+        made = make_guarded(closed)
+        QTimer.singleShot(50, made.close)
+        return made
+
+    assert run_window(closes, until_told, full_screen=True, seconds=0.4) == OVER
 
 
 def test_it_ends_when_the_window_is_closed() -> None:
