@@ -270,11 +270,15 @@ class FaceGate:
             keep_crops=self.settings.keep_crops,
         )
 
-    def access_control(self) -> AccessControl:
-        """Rules on requests to pass a door."""
+    def access_control(self, *, has_clock: bool = True) -> AccessControl:
+        """Rules on requests to pass a door.
+
+        Args:
+            has_clock: False for recordings that are read fast, whose times no clock shows.
+        """
         from facegate.services.access import AccessControl
 
-        return AccessControl(self.clock)
+        return AccessControl(self.clock if has_clock else None)
 
     def reenroller(self) -> Reenroller:
         """The use case behind `facegate people reenroll`."""
@@ -341,6 +345,17 @@ class FaceGate:
 
         secrets = {n.lower(): v.get_secret_value() for n, v in self.settings.doors.secrets.items()}
         return open_output(text, OutputContext(door, secrets))
+
+    def beside(self) -> FaceGate:
+        """The same networks for one more door at the same time: database and index are its own.
+
+        Networks keep nothing between two runs, so several threads may use them.
+        """
+        gate = FaceGate(self.settings)
+        gate.clock = self.clock
+        gate.detector, gate.landmarker, gate.pad = self.detector, self.landmarker, self.pad
+        gate.embedder, gate.reader = self.embedder, self.reader
+        return gate
 
     def with_model(self, name: str) -> FaceGate:
         """The same gate with another embedding network."""

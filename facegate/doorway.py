@@ -21,6 +21,8 @@ from facegate.domain.keypad import KeypadEntry
 from facegate.domain.steady import steady_seconds
 from facegate.doors.controller import DoorController
 from facegate.doors.events import DoorEvent, DoorEventKind
+from facegate.doors.sole import SoleRunner
+from facegate.engine.concluding import Concluder
 from facegate.engine.deciding import Decider
 from facegate.engine.drill import Drill
 from facegate.engine.gate import Gate
@@ -67,12 +69,11 @@ def build_gate(
         has_keypad: visitors can enter numbers and PINs.
     """
     limits = replace(limits_of(facegate), has_keypad=has_keypad)
-    decider = Decider(
-        door, source, facegate.models_in_use(), facegate.recognizer(), desk, unlock, limits,
-        now_s, _png if facegate.settings.keep_pictures else None,
-    )  # fmt: skip
+    keep = _png if facegate.settings.keep_pictures else None
+    concluder = Concluder(door, source, facegate.models_in_use(), desk, unlock, now_s, keep)
     return Gate(
-        door, facegate.reader, facegate.attack_check, desk, decider,
+        door, facegate.reader, facegate.attack_check, desk,
+        Decider(facegate.recognizer(), desk, concluder, limits), concluder,
         facegate.settings.gate.rules(), on_event, limits,
     )  # fmt: skip
 
@@ -83,6 +84,10 @@ class LiveCamera(Camera, Protocol):
     @property
     def is_live(self) -> bool:
         """False for recordings, whose frames are never too old."""
+
+    @property
+    def has_own_time(self) -> bool:
+        """Whether no clock shows its frames' times: a recording that is read fast."""
 
 
 class Doorway:
@@ -102,7 +107,7 @@ class Doorway:
             engine's thread; for windows.
 
     Raises:
-        DoorError: no such door, or its output cannot be opened.
+        DoorError: no such door, another program runs it, or its output cannot be opened.
         ConfigError: nobody said where the camera is.
         FacegateError: database, networks or camera address cannot be used.
     """
@@ -126,8 +131,9 @@ class Doorway:
         facegate.store = SqlStore(facegate.settings.url, facegate.settings.gate.store_wait_s)
         self.on_event, self.on_look = on_event, on_look
         self._trail = facegate.audit_trail()
-        self._desk = GateDesk(facegate.store, door, facegate.access_control(), self._trail)
-        self.door = self._desk.door()
+        with facegate.store.snapshot() as work:
+            self.door = work.doors.by_name(door)
+            decided_at = work.access.door_state(door).last_at
         address = source or self.door.source
         if not address and camera is None:
             raise ConfigError(
@@ -135,12 +141,16 @@ class Doorway:
                 hint=f"Say it now with `--source 0`, or once with `facegate doors set {door} "
                 "--source 0`.",
             )
-        self.camera = camera or open_camera(address, pace=pace, allow_virtual=allow_virtual)
+        self.camera = camera or open_camera(
+            address, pace=pace, allow_virtual=allow_virtual, not_before=decided_at
+        )
         if not self.camera.is_live and not self.door.output.startswith("simulator:"):
             raise ConfigError(
                 f"{self.camera.address} is a recording, and {door!r} has a real lock.",
                 hint="Recordings run doors whose output is simulator: only.",
             )
+        control = facegate.access_control(has_clock=not self.camera.has_own_time)
+        self._desk = GateDesk(facegate.store, door, control, self._trail)
         self._faults: list[tuple[str, bool]] = []
         self._stands_open = False
         self._guard = threading.Lock()
@@ -151,12 +161,17 @@ class Doorway:
             facegate, self._desk, door, self.camera.address, self._unlock, self._told, now_s,
             has_keypad=has_keypad,
         )  # fmt: skip
-        self._controller = DoorController(
-            facegate.door_output(self.door.output, self.door.name),
-            pulse_s=self.door.unlock_s,
-            held_open_s=self.door.held_open_s or 1e9,
-            on_event=self._door_said,
-        )
+        self._sole = SoleRunner(facegate.settings.data_dir / "doors", self.door.name)
+        try:
+            self._controller = DoorController(
+                facegate.door_output(self.door.output, self.door.name),
+                pulse_s=self.door.unlock_s,
+                held_open_s=self.door.held_open_s or 1e9,
+                on_event=self._door_said,
+            )
+        except BaseException:
+            self._sole.close()
+            raise
         self.runner = GateRunner(
             self.camera, self.gate, steady_seconds, is_live=self.camera.is_live,
             each_round=self._each_round, on_look=self._looked,
@@ -199,8 +214,8 @@ class Doorway:
     def close(self) -> None:
         """Lock the door and let go of everything. May be called twice."""
         with ExitStack() as stack:  # in the order from the last; each happens whatever others do
-            stack.callback(self._desk.settle)
-            stack.callback(self._desk.flush)
+            stack.callback(self._sole.close)
+            stack.callback(self._desk.close)
             stack.callback(self.gate.close)
             stack.callback(self.camera.close)
             stack.callback(self._controller.close)

@@ -18,6 +18,7 @@ from facegate.domain.frames import Frame
 from facegate.domain.keypad import KeypadEntry
 from facegate.domain.reasons import Reason
 from facegate.domain.receipts import ReceiptDraft
+from facegate.engine.concluding import Concluder
 from facegate.engine.deciding import Decider
 from facegate.engine.gate import Gate
 from facegate.engine.limits import GateLimits
@@ -191,19 +192,12 @@ class Scene:
         self.wall = NOW
         self._numbers = count()
         limits = limits or GateLimits()
-        decider = Decider(
-            "lobby",
-            "test:",
-            {"embedder": MODEL},
-            recognizer(),
-            self.desk,
-            self._unlock,
-            limits,
-        )
+        concluder = Concluder("lobby", "test:", {"embedder": MODEL}, self.desk, self._unlock)
+        decider = Decider(recognizer(), self.desk, concluder, limits)
         reader = FaceReader(self.detector, FakeEmbedder())
         self.gate = Gate(
-            "lobby", reader, lambda: ScriptedCheck(self), self.desk, decider, ANY_QUALITY,
-            self.events.append, limits,
+            "lobby", reader, lambda: ScriptedCheck(self), self.desk, decider, concluder,
+            ANY_QUALITY, self.events.append, limits,
         )  # fmt: skip
 
     def _unlock(self, reference: str) -> None:

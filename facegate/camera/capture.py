@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any
 
@@ -35,10 +35,13 @@ class Playback:
         live: a real camera: it is opened again when it fails. Anything else ends.
         fast: a recording is read as fast as its frames are taken, and none is dropped. Their times
             are then those of the recording, so that a replay is always the same.
+        not_before: when a fast recording begins at the earliest, UTC: its time runs ahead of every
+            clock, and must not go back from one recording to the next.
     """
 
     live: bool = True
     fast: bool = False
+    not_before: datetime | None = None
 
 
 class CaptureCamera:
@@ -65,7 +68,7 @@ class CaptureCamera:
         self._thread: threading.Thread | None = None
         self._number = self._first_number = 0
         self._was_healthy = False
-        self._start_s, self._start_at = self._timing.time_s(), self._timing.now()
+        self._begin()
         self._last_time_s = float("-inf")
 
     def __repr__(self) -> str:
@@ -80,6 +83,11 @@ class CaptureCamera:
     def is_live(self) -> bool:
         """Whether it is a real camera or stream, rather than a recording or a generated picture."""
         return self._playback.live
+
+    @property
+    def has_own_time(self) -> bool:
+        """Whether its frames' times are those of a recording, which no clock shows."""
+        return self._playback.fast
 
     @property
     def dropped(self) -> int:
@@ -146,7 +154,7 @@ class CaptureCamera:
         try:
             self._source.open()
             self._board.opened()
-            self._start_s, self._start_at = self._timing.time_s(), self._timing.now()
+            self._begin()
             bad_pictures = 0
             while not self._stop.is_set():
                 picture = self._source.read()
@@ -182,6 +190,12 @@ class CaptureCamera:
         # Whoever works on the last frame of a replay must not find the camera ended already.
         if not (self._playback.fast and self._number) or self._buffer.wait_for_taker():
             self._board.ended(detail)
+
+    def _begin(self) -> None:
+        """From now on count the recording's time."""
+        self._start_s, self._start_at = self._timing.time_s(), self._timing.now()
+        if self._playback.not_before is not None:
+            self._start_at = max(self._start_at, self._playback.not_before)
 
     def _usable(self, picture: Any, bad_before: int) -> ImageArray | None:
         try:

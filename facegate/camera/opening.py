@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from facegate.camera.address import DEFAULT_FPS, CameraAddress, Pace, SourceKind, read_pace
@@ -23,6 +24,7 @@ def open_camera(
     *,
     pace: str | None = None,
     allow_virtual: bool = False,
+    not_before: datetime | None = None,
     open_timeout_s: float = OPEN_TIMEOUT_S,
     read_timeout_s: float = READ_TIMEOUT_S,
     rules: HealthRules | None = None,
@@ -37,6 +39,7 @@ def open_camera(
         pace: `real` or `fast`, goes before what the address says; only recordings and the test
             pattern can be fast.
         allow_virtual: trust virtual cameras, for tests; never at a door.
+        not_before: when a fast recording begins at the earliest; see `Playback`.
         open_timeout_s: how long a stream may take to answer.
         read_timeout_s: how long a stream may pause before it is opened again.
         rules: when faults are called out; else those of its kind.
@@ -67,7 +70,9 @@ def open_camera(
     else:
         source = _recording(parsed)
     kind_rules = HealthRules() if parsed.is_live else HealthRules.for_recording()
-    playback = Playback(parsed.is_live, fast=not parsed.is_live and parsed.pace is Pace.FAST)
+    playback = Playback(parsed.is_live)
+    if not parsed.is_live and parsed.pace is Pace.FAST:
+        playback = Playback(live=False, fast=True, not_before=not_before)
     return CaptureCamera(source, parsed.shown, playback, rules or kind_rules, backoff, timing)
 
 

@@ -159,6 +159,7 @@ class _Again:
     """A camera that plays a recording again and again at its own pace."""
 
     is_live = True
+    has_own_time = False
 
     def __init__(self, address: str) -> None:
         self._of = address

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
 
-from facegate.domain.access import Claim, DoorRules, Ruling
+from facegate.domain.access import Claim, DoorRules
 from facegate.domain.attacks import PadPolicy, Presentation
 from facegate.domain.doors import Tailgating
 from facegate.domain.frames import Frame
 from facegate.domain.reasons import Reason
-from facegate.domain.receipts import ReceiptDraft
 from facegate.engine.challenge import Challenge, ChallengeState, random_movements
-from facegate.engine.claims import alike_to, is_live, told_reason
+from facegate.engine.claims import alike_to, is_live
 from facegate.engine.company import Company, Sight, let_pass_with
+from facegate.engine.concluding import Concluder
 from facegate.engine.desk import Desk
-from facegate.engine.drafts import draft_of
 from facegate.engine.judge import Judgement, judge
 from facegate.engine.limits import GateLimits
 from facegate.engine.visit import Outcome, Phase, Visit, resting_pose
-from facegate.errors import DoorError
 from facegate.services.recognize import Recognizer
 
 STRANGE_LOOKS = 2
@@ -29,45 +24,22 @@ STRANGE_LOOKS = 2
 turns fast may look like somebody else once."""
 
 
-OnEnd = Callable[[Visit, Outcome, Frame, dict[str, Any]], None]
-"""Told of a decision: the visit, how it ended, the frame, and details for operators."""
-
-
 class Decider:
     """Moves visits on, phase by phase, to their ends.
 
-    `on_end` is told of each; the gate that owns a decider puts itself there.
-
     Args:
-        door, source: names for receipts.
-        models: network of each role, for receipts.
         recognizer: searches the gallery.
-        desk: rules and writes receipts.
-        unlock: opens the door for one pulse; gets the receipt's number. Raises DoorError.
+        desk: knows the door's rules and the people.
+        concluder: ends visits.
         limits: times and numbers.
-        now_s: the frames' clock; tells how long a decision took. None: the frames' own times.
-        keep: makes the pictures to keep of the frames that a decision rests on; None: none are.
     """
 
     def __init__(
-        self,
-        door: str,
-        source: str,
-        models: Mapping[str, str],
-        recognizer: Recognizer,
-        desk: Desk,
-        unlock: Callable[[str], None],
-        limits: GateLimits,
-        now_s: Callable[[], float] | None = None,
-        keep: Callable[[Frame], bytes] | None = None,
+        self, recognizer: Recognizer, desk: Desk, concluder: Concluder, limits: GateLimits
     ) -> None:
-        self._door, self._source, self._models = door, source, dict(models)
-        self._recognizer, self._desk, self._unlock = recognizer, desk, unlock
-        self._limits = limits
-        self._now_s, self._keep = now_s, keep
-        self._let_in: dict[int, float] = {}
+        self._recognizer, self._desk, self._limits = recognizer, desk, limits
+        self._concluder = concluder
         self._company = Company(self._judge, desk.would_pass, limits)
-        self.on_end: OnEnd = lambda *_: None
 
     def advance(self, sight: Sight, rules: DoorRules, frame: Frame) -> None:
         """Decide about a visitor if there is enough to decide on; else nothing changes.
@@ -80,7 +52,7 @@ class Decider:
             return
         swapped = visit.swaps >= self._limits.max_swaps and visit.samples
         if visit.strangers >= STRANGE_LOOKS or swapped:
-            self._deny(visit, Reason.IDENTITY_CHANGED, frame, self._judge(visit))
+            self._concluder.deny(visit, Reason.IDENTITY_CHANGED, frame, self._judge(visit))
         elif visit.phase is Phase.CHALLENGE:
             self._follow_challenge(sight, rules, frame)
         elif visit.phase is Phase.PIN:
@@ -95,16 +67,16 @@ class Decider:
         visit = sight.visit
         if frame.time_s > visit.pin_until_s:
             why = "no PIN was entered in time"
-            self._deny(visit, Reason.PIN_NEEDED, frame, self._judge(visit), why)
+            self._concluder.deny(visit, Reason.PIN_NEEDED, frame, self._judge(visit), why)
             return
         entry = visit.entry
         if entry is None or not self._is_there(visit, frame):
             return
         judgement, verdict = self._judge(visit), visit.verdict()
         if rules.pad is not PadPolicy.OFF and verdict.presentation is Presentation.ATTACK:
-            self._deny(visit, Reason.ATTACK_SUSPECTED, frame, judgement)
+            self._concluder.deny(visit, Reason.ATTACK_SUSPECTED, frame, judgement)
         elif judgement.reason is not Reason.GRANTED:  # disabled or removed in between
-            self._deny(visit, judgement.reason, frame, judgement)
+            self._concluder.deny(visit, judgement.reason, frame, judgement)
         else:
             known = judgement.decision.subject_id
             # A PIN said to be somebody else's is no PIN of the person who stands there.
@@ -119,11 +91,11 @@ class Decider:
         visit = sight.visit
         if frame.time_s > visit.pin_until_s:
             why = "no PIN was entered in time"
-            self._deny(visit, visit.refused_for, frame, self._judge(visit), why)
+            self._concluder.deny(visit, visit.refused_for, frame, self._judge(visit), why)
             return
         presentation = visit.verdict().presentation
         if rules.pad is not PadPolicy.OFF and presentation is Presentation.ATTACK:
-            self._deny(visit, Reason.ATTACK_SUSPECTED, frame, self._judge(visit))
+            self._concluder.deny(visit, Reason.ATTACK_SUSPECTED, frame, self._judge(visit))
             return
         entry = visit.entry
         if entry is None or not self._is_there(visit, frame) or not is_live(visit, rules):
@@ -142,7 +114,7 @@ class Decider:
             if subject_id not in alike:
                 why = "a PIN was typed for somebody else than the person recognized"
                 told = Reason.PIN_WRONG
-                self._deny(visit, visit.refused_for, frame, judgement, why, told)
+                self._concluder.deny(visit, visit.refused_for, frame, judgement, why, told)
                 return
         self._request(sight, rules, frame, judgement, entry.pin, Claim(subject_id, name, alike))
 
@@ -155,26 +127,26 @@ class Decider:
         """The visitor is gone. Who was in the middle of something gets a receipt."""
         if visit.phase is Phase.CHALLENGE and visit.challenge is not None:
             visit.challenge.fail("gone")
-            self._deny(visit, Reason.CHALLENGE_FAILED, frame, self._judge(visit), "left")
+            self._concluder.deny(visit, Reason.CHALLENGE_FAILED, frame, self._judge(visit), "left")
         elif visit.phase is Phase.PIN:
-            self._deny(visit, Reason.GAVE_UP, frame, self._judge(visit), "left without a PIN")
+            self._concluder.deny(
+                visit, Reason.GAVE_UP, frame, self._judge(visit), "left without a PIN"
+            )
         elif visit.phase is Phase.CLAIM:
             why = "left without a PIN"
-            self._deny(visit, visit.refused_for, frame, self._judge(visit), why)
+            self._concluder.deny(visit, visit.refused_for, frame, self._judge(visit), why)
         elif visit.phase is Phase.COLLECTING and len(visit.samples) >= self._limits.samples_needed:
             # Seen well enough: else strangers could try faces, a second each, and never be counted.
-            judgement = self._judge(visit)
+            judgement, why = self._judge(visit), "left"
             reason = judgement.reason
             if reason is Reason.GRANTED:
-                attack = visit.verdict().presentation is Presentation.ATTACK
-                reason = Reason.ATTACK_SUSPECTED if attack else Reason.GAVE_UP
-            self._deny(visit, reason, frame, judgement, "left")
-
-    def note(self, reason: Reason, at: datetime, visit: Visit | None, detail: str) -> None:
-        """Write a fault down. Never raises."""
-        self._desk.note(
-            draft_of(self._door, self._source, self._models, at, reason, visit, explanation=detail)
-        )
+                reason = Reason.GAVE_UP
+                if visit.verdict().presentation is Presentation.ATTACK:
+                    reason = Reason.ATTACK_SUSPECTED
+                elif visit.awaits_others:
+                    reason = Reason.SEVERAL_FACES
+                    why = "left while somebody else in view was not known yet"
+            self._concluder.deny(visit, reason, frame, judgement, why)
 
     def _decide(self, sight: Sight, rules: DoorRules, frame: Frame) -> None:
         visit = sight.visit
@@ -183,14 +155,13 @@ class Decider:
         patient = frame.time_s - first_s < self._limits.patience_s
         verdict = visit.verdict()
         if rules.pad is not PadPolicy.OFF and verdict.presentation is Presentation.ATTACK:
-            self._deny(visit, Reason.ATTACK_SUSPECTED, frame, judgement)
+            self._concluder.deny(visit, Reason.ATTACK_SUSPECTED, frame, judgement)
             return
         if judgement.reason is not Reason.GRANTED:
             if not patient:
                 self._refuse(visit, rules, frame, judgement)
             return
-        subject_id = judgement.decision.subject_id
-        let_in_s = self._let_in.get(subject_id) if subject_id is not None else None
+        let_in_s = self._concluder.let_in_s(judgement.decision.subject_id)
         if let_in_s is not None and 0 <= frame.time_s - let_in_s < self._limits.same_visit_s:
             visit.is_return = True
             visit.end(Outcome(Reason.GRANTED, "", let_in_s, judgement.name))
@@ -205,7 +176,7 @@ class Decider:
             self._begin_challenge(visit, frame)
         else:
             why = "it stayed unsure whether a person stands there"
-            self._deny(visit, Reason.ATTACK_SUSPECTED, frame, judgement, why)
+            self._concluder.deny(visit, Reason.ATTACK_SUSPECTED, frame, judgement, why)
 
     def _refuse(self, visit: Visit, rules: DoorRules, frame: Frame, judgement: Judgement) -> None:
         """Refuse a face that was not recognized, unless a PIN may stand in for it here.
@@ -222,7 +193,7 @@ class Decider:
         elif may_claim and visit.challenge is None and rules.pad is not PadPolicy.PASSIVE:
             self._begin_challenge(visit, frame)
         else:
-            self._deny(visit, reason, frame, judgement)
+            self._concluder.deny(visit, reason, frame, judgement)
 
     def _begin_challenge(self, visit: Visit, frame: Frame) -> None:
         visit.phase = Phase.CHALLENGE
@@ -238,11 +209,11 @@ class Decider:
         visit = sight.visit
         challenge = visit.challenge
         if challenge is None or challenge.state is ChallengeState.FAILED:
-            self._deny(visit, Reason.CHALLENGE_FAILED, frame, self._judge(visit))
+            self._concluder.deny(visit, Reason.CHALLENGE_FAILED, frame, self._judge(visit))
         elif challenge.state is ChallengeState.PASSED and visit.samples_after_movements:
             judgement = self._judge(visit)
             if visit.verdict().presentation is Presentation.ATTACK:
-                self._deny(visit, Reason.ATTACK_SUSPECTED, frame, judgement)
+                self._concluder.deny(visit, Reason.ATTACK_SUSPECTED, frame, judgement)
             elif judgement.reason is not Reason.GRANTED:
                 self._refuse(visit, rules, frame, judgement)
             else:
@@ -263,127 +234,28 @@ class Decider:
         pin: str | None = None,
         claim: Claim | None = None,
     ) -> None:
-        """Ask the desk; open when it says so."""
+        """Ask for the door to open, once everybody else in view is known who has to be."""
         visit, others = sight.visit, sight.others
         visit.subject_id = claim.subject_id if claim else judgement.decision.subject_id
         words = []
         if others and rules.tailgating is Tailgating.ALL:
             blocked = self._company.blocked_by(sight, rules, frame)
+            visit.awaits_others = blocked is None
             if blocked is None:
-                return  # somebody in view is still being looked at
+                return
             if blocked:
-                self._deny(visit, Reason.SEVERAL_FACES, frame, judgement, blocked)
+                self._concluder.deny(visit, Reason.SEVERAL_FACES, frame, judgement, blocked)
                 return
         if claim and claim.subject_id is None:
             words.append("a PIN was typed for a number or name that is nobody's")
         if others:
             words.append(f"{len(others)} more in view")
-        reason = judgement.reason if claim else Reason.GRANTED
-        draft = self._draft(visit, reason, frame, judgement, "; ".join(words))
-        ruling, reference = self._desk.conclude(draft, pin, claim)
-        if ruling.reason is Reason.PIN_NEEDED and not reference:
+        ruling = self._concluder.request(visit, frame, judgement, "; ".join(words), pin, claim)
+        if ruling is None:
             visit.phase = Phase.PIN
             visit.pin_until_s = frame.time_s + self._limits.pin_wait_s
-            return
-        name = judgement.name
-        if claim:
-            passes = ruling.reason in {Reason.GRANTED, Reason.SECOND_PERSON_NEEDED}
-            name = claim.name if passes else ""
-            visit.subject_id = claim.subject_id if passes else None
-        self._settle(visit, ruling, reference, frame, name, draft, is_claim=claim is not None)
-        if ruling.granted and rules.takes_pairs:
-            self._let_in.update(dict.fromkeys(let_pass_with(sight, frame), frame.time_s))
-
-    def _settle(
-        self,
-        visit: Visit,
-        ruling: Ruling,
-        reference: str,
-        frame: Frame,
-        name: str,
-        draft: ReceiptDraft,
-        *,
-        is_claim: bool,
-    ) -> None:
-        reason = told_reason(ruling.reason) if is_claim else ruling.reason
-        words = reason.sentence
-        if ruling.granted:
-            try:
-                self._unlock(reference)
-            except Exception as error:  # whatever it was, nobody may count on an open door
-                reason, words = Reason.DOOR_FAULT, Reason.DOOR_FAULT.sentence
-                self.note(reason, frame.at, visit, str(error))
-                self._desk.take_back(draft)
-            else:
-                words = ""
-                if visit.subject_id is not None:
-                    self._let_in[visit.subject_id] = frame.time_s
-        subject = name if reason is Reason.GRANTED else ""
-        outcome = Outcome(reason, words, frame.time_s, subject)
-        self._end(visit, outcome, frame, {
-            "reason": (ruling.reason if not ruling.granted else reason).value,
-            "receipt": reference,
-            "person": name,
-            "explanation": ruling.explanation,
-            "rule": ruling.rule,
-            "elapsed_s": draft.elapsed_s,
-            "retry_at": ruling.retry_at.isoformat() if ruling.retry_at else None,
-        })  # fmt: skip
-
-    def _deny(
-        self,
-        visit: Visit,
-        reason: Reason,
-        frame: Frame,
-        judgement: Judgement | None,
-        explanation: str = "",
-        told: Reason | None = None,
-    ) -> None:
-        """Refuse for what was seen; the desk still counts it, and may add a lock-out.
-
-        Args:
-            told: what the visitor learns instead of the reason; None: the reason.
-        """
-        draft = self._draft(visit, reason, frame, judgement, explanation)
-        ruling, reference = self._desk.conclude(draft, None)
-        if ruling.granted:  # a desk cannot overrule the face
-            raise DoorError("a refused face was ruled to pass")
-        told = told or ruling.reason
-        outcome = Outcome(told, told.sentence, frame.time_s)
-        name = judgement.name if judgement else ""
-        self._end(visit, outcome, frame, {
-            "reason": ruling.reason.value,
-            "receipt": reference,
-            "person": name,
-            "explanation": ruling.explanation or explanation,
-            "elapsed_s": draft.elapsed_s,
-            "retry_at": ruling.retry_at.isoformat() if ruling.retry_at else None,
-        })  # fmt: skip
-
-    def _end(self, visit: Visit, outcome: Outcome, frame: Frame, details: dict[str, Any]) -> None:
-        visit.end(outcome)
-        self.on_end(visit, outcome, frame, details)
+        elif ruling.granted and rules.takes_pairs:
+            self._concluder.remember(let_pass_with(sight, frame), frame.time_s)
 
     def _judge(self, visit: Visit) -> Judgement:
         return judge(self._recognizer, visit.best(), self._limits.agreeing)
-
-    def _draft(
-        self,
-        visit: Visit,
-        reason: Reason,
-        frame: Frame,
-        judgement: Judgement | None,
-        explanation: str = "",
-    ) -> ReceiptDraft:
-        now_s = self._now_s() if self._now_s else frame.time_s
-        challenge = visit.challenge.as_dict() if visit.challenge else None
-        pad = {
-            "policy": self._desk.rules().pad.value,
-            **visit.verdict().as_dict(),
-            "challenge": challenge,
-        }
-        pictures = [self._keep(one.frame) for one in visit.best()] if self._keep else []
-        return draft_of(
-            self._door, self._source, self._models, frame.at, reason, visit, judgement, pad,
-            explanation, max(0.0, now_s - visit.start_s), pictures,
-        )  # fmt: skip

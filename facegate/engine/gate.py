@@ -24,6 +24,7 @@ from facegate.domain.quality import Flaw, QualityRules
 from facegate.domain.reasons import Reason
 from facegate.engine.clock_guard import ClockGuard
 from facegate.engine.company import Sight
+from facegate.engine.concluding import Concluder
 from facegate.engine.deciding import Decider
 from facegate.engine.desk import Desk
 from facegate.engine.limits import GateLimits
@@ -66,7 +67,8 @@ class Gate:
         reader: detects, aligns, judges and encodes faces.
         new_check: makes the attack check of one visit.
         desk: knows the door's rules.
-        decider: decides about visitors; this gate becomes its `on_end`.
+        decider: decides about visitors.
+        concluder: ends the decider's visits; this gate becomes its `on_end`.
         quality: what a look needs to count.
         on_event: told of everything that happens.
         limits: times and numbers.
@@ -79,13 +81,14 @@ class Gate:
         new_check: Callable[[], PresentationCheck],
         desk: Desk,
         decider: Decider,
+        concluder: Concluder,
         quality: QualityRules,
         on_event: Callable[[GateEvent], None],
         limits: GateLimits,
     ) -> None:
         self._door, self._reader, self._new_check = door, reader, new_check
-        self._desk, self._decider = desk, decider
-        decider.on_end = self._ended
+        self._desk, self._decider, self._concluder = desk, decider, concluder
+        concluder.on_end = self._ended
         self._quality, self._on_event, self._limits = quality, on_event, limits
         self._tracker = Tracker()
         self._visits: dict[int, Visit] = {}
@@ -160,7 +163,7 @@ class Gate:
             stands_open: nothing is broken, but the leaf is open and should not be; what visitors
                 are asked for then follows `door_stands_open`.
         """
-        self._decider.note(Reason.DOOR_FAULT, at, None, detail)
+        self._concluder.note(Reason.DOOR_FAULT, at, None, detail)
         details = {"reason": Reason.DOOR_FAULT.value, "detail": detail}
         if stands_open:
             self._tell("door", at, GateState.DOOR_OPEN.words, details, GateState.DOOR_OPEN)
@@ -382,7 +385,7 @@ class Gate:
                     # Whoever covers the lens in the middle of a check has failed it.
                     self._decider.leave(visit, self._frame)
                 if visit.outcome is None:
-                    self._decider.note(reason, at, visit, detail)
+                    self._concluder.note(reason, at, visit, detail)
             except Exception:
                 _log.exception("a denial could not be written down")
 

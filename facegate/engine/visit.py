@@ -101,6 +101,7 @@ class Visit:
         self.swaps = 0
         self.subject_id: int | None = None
         self.is_return = False
+        self.awaits_others = False
         self.challenge: Challenge | None = None
         self.challenge_s = 0.0
         self.samples_after_movements = 0

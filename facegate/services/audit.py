@@ -84,11 +84,14 @@ class AuditTrail:
             draft = replace(draft, pictures=())
         return work.receipts.append(draft)
 
-    def settle(self) -> None:
+    def settle(self, *, at_end: bool = False) -> None:
         """Anchor when it is due, and delete pictures that are too old. Never raises.
 
         For after each receipt, and now and then when nothing happens. What fails is told by
         `warning`: it is no reason to lock a door.
+
+        Args:
+            at_end: nothing more will come; whatever is not anchored yet is due.
         """
         try:
             now = self._clock()
@@ -96,7 +99,7 @@ class AuditTrail:
             if self._retry_at is not None and now < self._retry_at <= now + RETRY:
                 return
             self._retry_at = None
-            if self._is_due(now):
+            if self._is_due(now, at_end=at_end):
                 self.anchor()
             if self._purge_at is None or not now < self._purge_at <= now + PURGE_EVERY:
                 self._purge_at = now + PURGE_EVERY
@@ -248,16 +251,18 @@ class AuditTrail:
             work.commit()
         return entry
 
-    def _is_due(self, now: datetime) -> bool:
+    def _is_due(self, now: datetime, *, at_end: bool = False) -> bool:
         with self._store.snapshot() as work:
             sequence, _ = work.receipts.head()
             if self._anchored is None:
                 noted = work.receipts.last_anchor()
-                self._anchored = (noted[2], noted[1]) if noted else (0, now)
+                if noted is None:
+                    return sequence > 0  # a chain is anchored as soon as it begins
+                self._anchored = (noted[2], noted[1])
         last, at = self._anchored
         waiting = sequence - last
         return not 0 <= waiting < self._rules.anchor_every or (
-            waiting > 0 and not timedelta(0) <= now - at < self._rules.anchor_after
+            waiting > 0 and (at_end or not timedelta(0) <= now - at < self._rules.anchor_after)
         )
 
 

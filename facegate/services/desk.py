@@ -14,7 +14,7 @@ from facegate.domain.doors import Door, PinMode
 from facegate.domain.keypad import KeypadEntry
 from facegate.domain.reasons import Reason
 from facegate.domain.receipts import FACE_REASON, ReceiptDraft
-from facegate.errors import FacegateError, ReceiptError
+from facegate.errors import DoorError, FacegateError, ReceiptError
 from facegate.ports.store import Store
 from facegate.services.access import AccessControl
 from facegate.services.audit import AuditTrail
@@ -82,7 +82,10 @@ class GateDesk:
     def door(self) -> Door:
         """The door as it is set up. Raises DoorError."""
         with self._store.snapshot() as work:
-            return work.doors.by_name(self._door)
+            door = work.doors.find(self._door)
+        if door is None:
+            raise DoorError(f"There is no door {self._door!r} any more: somebody removed it.")
+        return door
 
     def conclude(
         self, draft: ReceiptDraft, pin: str | None, claim: Claim | None = None
@@ -191,15 +194,16 @@ class GateDesk:
         self._unwritten.append(draft)
         self._write_late()
 
-    def flush(self) -> None:
-        """Write down what waits, if the database can be written."""
-        self._write_late()
-
     def settle(self) -> None:
         """See to anchors and old pictures. For when nobody waits; never raises."""
         if self._settle:
             self._settle = False
             self._trail.settle()
+
+    def close(self) -> None:
+        """Write down what waits, and anchor it. Never raises."""
+        self._write_late()
+        self._trail.settle(at_end=True)
 
     def _write_late(self) -> None:
         while self._unwritten:

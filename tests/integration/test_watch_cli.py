@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 
 import cv2
@@ -115,6 +116,61 @@ def test_an_attack_check_that_is_not_convinced_keeps_the_door_shut(
     assert "repeating_frames" in receipt["pad"]["cues"]
 
 
+def test_the_time_of_a_film_that_is_read_fast_runs_ahead_of_the_clock(
+    door: None, films: dict[str, Path]
+) -> None:
+    """And goes on from one film to the next: a door's time never goes back."""
+    slow = f"{films['collins']}?fps=2"
+    assert decisions(watch(slow)) == decisions(watch(slow)) == [("granted", "Eileen Collins")]
+    first, last = facegate("audit", "log", "--json").json()
+    passed = datetime.fromisoformat(last["at"]) - datetime.fromisoformat(first["at"])
+    assert passed.total_seconds() > 1.5, "three looks, half a second of the film apart"
+
+
+def test_several_doors_run_at_once_each_with_its_own_camera(
+    door: None, films: dict[str, Path]
+) -> None:
+    assert facegate("doors", "set", "lobby", "--source", films["collins"]).code == 0
+    more = ("--everyone", "--pad", "off", "--source", films["hopper"])
+    assert facegate("doors", "add", "back", *more).code == 0
+    ran = facegate("watch", "--door", "lobby", "--door", "back", "--pace", "fast", "--json")
+    assert ran.code == 0, ran.err
+    told = [one for one in ran.lines() if one["kind"] == "decision"]
+    assert {one["door"]: one["reason"] for one in told} == {
+        "lobby": "granted", "back": "unknown_face"
+    }  # fmt: skip
+    assert facegate("audit", "verify").code == 0
+    both = facegate("watch", "--door", "lobby", "--door", "back", "--source", films["hopper"])
+    assert both.code == 2
+    assert "one door" in both.err
+
+
+def test_a_door_is_run_by_one_program(door: None, films: dict[str, Path]) -> None:
+    running = Doorway(start(), "lobby", str(films["hopper"]))
+    try:
+        second = facegate("watch", "--door", "lobby", "--source", films["hopper"])
+        assert second.code == 13
+        assert f"process {os.getpid()}" in second.err
+    finally:
+        running.close()
+    assert decisions(watch(films["collins"])) == [("granted", "Eileen Collins")]
+
+
+def test_the_pace_of_an_address_counts(door: None, films: dict[str, Path]) -> None:
+    ran = facegate("watch", "--door", "lobby", "--source", f"{films['collins']}?pace=fast")
+    assert ran.code == 0, ran.err
+    assert "58 frames" in ran.out
+    assert " 0 dropped" in ran.out
+
+
+def test_pictures_that_cannot_be_read_are_no_camera(door: None, tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "a.jpg").write_bytes(b"no picture")
+    ran = facegate("watch", "--door", "lobby", "--source", tmp_path / "broken")
+    assert ran.code == 12
+    assert "no picture could be read" in ran.err
+
+
 def test_what_cannot_be_run_is_said_and_locks(films: dict[str, Path], tmp_path: Path) -> None:
     unknown = facegate("watch", "--door", "lobby", "--source", films["hopper"])
     assert unknown.code == 14
@@ -138,6 +194,13 @@ def test_a_signal_ends_it_in_order(door: None) -> None:
         assert program.wait(20) == 0
 
 
+def _minds_sigterm(pid: int) -> bool:
+    """Whether a program has asked for the signal; before, it would just die of it."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
 def test_a_reader_that_stops_reading_stops_neither_the_door_nor_its_end(door: None) -> None:
     command = [sys.executable, "-m", "facegate", "watch", "--door", "lobby", "--json"]
     read, write = os.pipe()
@@ -153,7 +216,10 @@ def test_a_reader_that_stops_reading_stops_neither_the_door_nor_its_end(door: No
         [*command, "--source", "test:?size=320x240&fps=15"], stdout=write, stderr=write
     ) as program:
         try:
-            time.sleep(3)
+            while not _minds_sigterm(program.pid):
+                assert program.poll() is None
+                time.sleep(0.1)
+            time.sleep(1)
             assert program.poll() is None
             program.send_signal(signal.SIGTERM)
             assert program.wait(30) == 0

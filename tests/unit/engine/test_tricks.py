@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from fakes import face_at
@@ -175,6 +177,18 @@ def test_a_crowd_and_doubles_keep_a_door_for_all_shut() -> None:
     assert not scene.opened
 
 
+def test_who_leaves_while_others_are_not_known_yet_did_not_give_up() -> None:
+    scene = Scene()
+    scene.desk.door_rules = DoorRules(tailgating=Tailgating.ALL)
+    scene.run(0.1, Place(ANA, size=200))
+    scene.run(0.2, Place(ANA, size=200), Place(BEN, x=460, size=150))
+    scene.run(5)
+    assert not scene.opened
+    ((_, draft),) = scene.desk.receipts
+    assert draft.reason is Reason.SEVERAL_FACES
+    assert "not known yet" in draft.explanation
+
+
 def test_the_first_of_two_need_not_ask_again() -> None:
     scene = Scene()
     scene.desk.door_rules = DoorRules(takes_pairs=True)
@@ -227,3 +241,29 @@ def test_the_end_of_the_program_is_written_down_for_who_was_waiting() -> None:
     ask_for_pin(scene)
     scene.gate.close()
     assert scene.reasons == [Reason.GAVE_UP]
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_look_that_got_old_opens_nothing(before: bool) -> None:
+    """A database that was locked for long must not open the door for whoever stands there now."""
+    scene, late_s = Scene(), [0.0]
+    scene.gate._concluder._now_s = lambda: scene.time_s + late_s[0]
+    if before:
+        late_s[0] = 3.0
+    else:
+        conclude = scene.desk.conclude
+
+        def slow(*told: Any) -> Any:
+            late_s[0] = 3.0
+            return conclude(*told)
+
+        scene.desk.conclude = slow
+    scene.run(1, Place(ANA))
+    assert not scene.opened
+    expected = Reason.STORE_FAULT if before else Reason.DOOR_FAULT
+    assert expected in {draft.reason for draft in scene.desk.notes}
+    assert len(scene.desk.taken_back) == (not before)
+    late_s[0] = 0.0
+    if before:
+        scene.run(1, Place(ANA))
+        assert scene.opened == ["1"]

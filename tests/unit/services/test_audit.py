@@ -28,12 +28,12 @@ def faults(store: SqlStore, folder: Path) -> list[str]:
     return [one.sentence for one in verify_store(store, folder / "anchors.jsonl").faults]
 
 
-def test_every_few_receipts_an_anchor_is_written(store: SqlStore, tmp_path: Path) -> None:
+def test_the_first_receipt_and_every_few_more_are_anchored(store: SqlStore, tmp_path: Path) -> None:
     mine = trail(store, tmp_path)
     for number in range(7):
         mine.append(draft(number))
     anchors = read_anchors(tmp_path / "anchors.jsonl")
-    assert [one.sequence for one in anchors if one] == [3, 6]
+    assert [one.sequence for one in anchors if one] == [1, 4, 7]
     assert faults(store, tmp_path) == []
     assert (tmp_path / "anchors.jsonl").stat().st_mode & 0o777 == 0o600
 
@@ -42,13 +42,29 @@ def test_after_a_while_one_receipt_is_enough(store: SqlStore, tmp_path: Path) ->
     rules = {"anchor_every": 1000, "anchor_after": timedelta(minutes=30)}
     mine = trail(store, tmp_path, **rules)
     mine.append(draft())
-    assert read_anchors(tmp_path / "anchors.jsonl") == []
+    mine.append(draft(1))
+    assert len(read_anchors(tmp_path / "anchors.jsonl")) == 1, "the first begins the chain"
     mine._clock.at += timedelta(minutes=30)  # type: ignore[attr-defined]
     mine.settle()
-    assert len(read_anchors(tmp_path / "anchors.jsonl")) == 1
+    assert len(read_anchors(tmp_path / "anchors.jsonl")) == 2
     mine._clock.at += timedelta(days=9)  # type: ignore[attr-defined]
     mine.settle()
-    assert len(read_anchors(tmp_path / "anchors.jsonl")) == 1, "nothing new, no new anchor"
+    mine.settle(at_end=True)
+    assert len(read_anchors(tmp_path / "anchors.jsonl")) == 2, "nothing new, no new anchor"
+
+
+def test_at_the_end_all_is_anchored(store: SqlStore, tmp_path: Path) -> None:
+    """A gate that is started again every hour must not go without anchors."""
+    clock = Ticking()
+    for number in range(3):
+        mine = trail(store, tmp_path, anchor_every=1000)
+        mine._clock = clock
+        mine.append(draft(2 * number))
+        mine.append(draft(2 * number + 1))
+        mine.settle(at_end=True)
+    anchors = read_anchors(tmp_path / "anchors.jsonl")
+    assert [one.sequence for one in anchors if one] == [1, 2, 4, 6]
+    assert faults(store, tmp_path) == []
 
 
 def test_on_demand_an_anchor_is_written_once(store: SqlStore, tmp_path: Path) -> None:
@@ -114,7 +130,9 @@ def test_an_anchor_that_could_not_be_noted_is_noted_next_time(
     store: SqlStore, tmp_path: Path
 ) -> None:
     mine = trail(store, tmp_path, anchor_every=1000)
-    mine.append(draft(0))
+    with store.transaction() as work:
+        work.receipts.append(draft(0))
+        work.commit()
     with store.snapshot() as work:
         sequence, hash_ = work.receipts.head()
         lost = Anchor(1, NOW, work.receipts.store_id(), sequence, hash_, "0" * 64)

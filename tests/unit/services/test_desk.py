@@ -8,7 +8,7 @@ from desks import Place
 from facegate.domain.attacks import PadPolicy
 from facegate.domain.doors import AntiPassback, Direction, Door, PinMode, Tailgating
 from facegate.domain.reasons import Reason
-from facegate.errors import PolicyError, StoreError
+from facegate.errors import DoorError, StoreError
 from facegate.services.audit_report import verify_store
 from facegate.services.policy_edit import PolicyEditor
 
@@ -64,7 +64,7 @@ def test_a_door_that_was_removed_is_told(place: Place) -> None:
     with place.store.transaction() as work:
         PolicyEditor(work, place.now).remove_door("lobby")
         work.commit()
-    with pytest.raises(PolicyError):
+    with pytest.raises(DoorError, match="removed"):
         place.desk.rules()
     assert not place.desk.conclude(place.draft(), None)[0].granted
 

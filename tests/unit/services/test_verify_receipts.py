@@ -243,7 +243,7 @@ def test_receipts_put_in_before_an_anchor_are_found_though_hashed_right(
         (lambda lines: lines[1:], "anchor"),
         (lambda lines: [lines[1], lines[0], *lines[2:]], "anchor"),
         (lambda lines: [*lines, lines[-1]], "anchor"),
-        (lambda lines: [lines[0].replace('"sequence":3', '"sequence":4'), *lines[1:]], "anchor"),
+        (lambda lines: [lines[0].replace('"sequence":1', '"sequence":2'), *lines[1:]], "anchor"),
         (lambda lines: [*lines[:-1], lines[-1][:-9]], "anchor"),
         (lambda lines: ["[]", *lines[1:]], "anchor"),
         (lambda lines: [], "anchor"),
