@@ -20,15 +20,16 @@ from facegate.domain.doors import Door
 from facegate.domain.keypad import KeypadEntry
 from facegate.domain.steady import steady_seconds
 from facegate.doors.controller import DoorController
-from facegate.doors.events import DoorEvent
+from facegate.doors.events import DoorEvent, DoorEventKind
 from facegate.doors.sole import SoleRunner
 from facegate.engine.concluding import Concluder
 from facegate.engine.deciding import Decider
 from facegate.engine.drill import Drill
-from facegate.engine.gate import Gate, GateView
+from facegate.engine.gate import Gate
 from facegate.engine.limits import GateLimits
+from facegate.engine.looks import Look, OnLook, nobody_looks
 from facegate.engine.runner import GateRunner, RunnerFigures
-from facegate.engine.states import GateEvent
+from facegate.engine.states import GateEvent, GateView
 from facegate.errors import ConfigError, DoorError, PolicyError
 from facegate.ports.devices import Camera
 from facegate.services.desk import GateDesk
@@ -102,6 +103,8 @@ class Doorway:
         camera: takes the place of `source`; must say whether it `is_live`.
         has_keypad: visitors can enter numbers and PINs, see `enter`; without it nobody is asked
             for a PIN in the place of a face.
+        on_look: told of every picture that was judged and what is shown from then on, on the
+            engine's thread; for windows.
 
     Raises:
         DoorError: no such door, another program runs it, or its output cannot be opened.
@@ -120,12 +123,13 @@ class Doorway:
         allow_virtual: bool = False,
         camera: LiveCamera | None = None,
         has_keypad: bool = False,
+        on_look: OnLook = nobody_looks,
     ) -> None:
         from facegate.store.unit_of_work import SqlStore
 
         self._clock = facegate.clock
         facegate.store = SqlStore(facegate.settings.url, facegate.settings.gate.store_wait_s)
-        self.on_event = on_event
+        self.on_event, self.on_look = on_event, on_look
         self._trail = facegate.audit_trail()
         with facegate.store.snapshot() as work:
             self.door = work.doors.by_name(door)
@@ -134,7 +138,8 @@ class Doorway:
         if not address and camera is None:
             raise ConfigError(
                 f"Nobody said where the camera of {door!r} is.",
-                hint=f"`facegate watch --door {door} --source 0`, or `facegate doors set`.",
+                hint=f"Say it now with `--source 0`, or once with `facegate doors set {door} "
+                "--source 0`.",
             )
         self.camera = camera or open_camera(
             address, pace=pace, allow_virtual=allow_virtual, not_before=decided_at
@@ -146,7 +151,8 @@ class Doorway:
             )
         control = facegate.access_control(has_clock=not self.camera.has_own_time)
         self._desk = GateDesk(facegate.store, door, control, self._trail)
-        self._faults: list[str] = []
+        self._faults: list[tuple[str, bool]] = []
+        self._stands_open = False
         self._guard = threading.Lock()
         # Networks and index are loaded before the door is touched and the camera is opened.
         # A recording that is read fast has a time of its own; no other clock tells its durations.
@@ -168,7 +174,7 @@ class Doorway:
             raise
         self.runner = GateRunner(
             self.camera, self.gate, steady_seconds, is_live=self.camera.is_live,
-            each_round=self._each_round,
+            each_round=self._each_round, on_look=self._looked,
         )  # fmt: skip
 
     @property
@@ -187,6 +193,11 @@ class Doorway:
         if self._desk.unwritten:
             return f"{self._desk.unwritten} denials wait to be written down"
         return self._trail.warning
+
+    @property
+    def lock_fails(self) -> bool:
+        """Whether the door was told to lock and did not say that it has."""
+        return bool({"lock", "close", "worker"} & set(self._controller.faults))
 
     def run(self, stop: threading.Event) -> CameraStatus:
         """Work on the calling thread until told to stop, or until a recording ends."""
@@ -234,24 +245,30 @@ class Doorway:
         except Exception:  # whoever listens must not be able to stop the gate
             _log.exception("a listener failed")
 
+    def _looked(self, look: Look) -> None:
+        try:
+            self.on_look(look)
+        except Exception:  # nor whoever watches
+            _log.exception("a watcher failed")
+
     def _door_said(self, event: DoorEvent) -> None:
         """From the door's thread."""
-        # An order that failed is known already, with its receipt.
-        if event.kind.is_alarm and not (event.reference and event.detail.startswith("unlock")):
-            self._failed(
-                f"{event.kind.value}: {event.detail}" if event.detail else event.kind.value
-            )
-
-    def _failed(self, detail: str) -> None:
+        stands_open = event.kind in {DoorEventKind.HELD_OPEN, DoorEventKind.FORCED_OPEN}
+        told = f"{event.kind.value}: {event.detail}" if event.detail else event.kind.value
         with self._guard:
-            self._faults.append(detail)
+            if stands_open or event.kind is DoorEventKind.CLOSED:
+                self._stands_open = stands_open
+            # An order that failed is known already, with its receipt.
+            if event.kind.is_alarm and not (event.reference and event.detail.startswith("unlock")):
+                self._faults.append((told, stands_open))
 
     def _each_round(self) -> None:
         """Between frames, on the engine's thread."""
         with self._guard:
             faults, self._faults = self._faults, []
-        for detail in faults:
-            self.gate.door_fault(detail, self._clock(), steady_seconds())
+            self.gate.door_stands_open = self._stands_open
+        for detail, stands_open in faults:
+            self.gate.door_fault(detail, self._clock(), steady_seconds(), stands_open=stands_open)
         if not self.gate.doubts_clock:  # else old pictures might be deleted by a wrong date
             self._desk.settle()
 

@@ -20,9 +20,9 @@ from facegate.domain.reasons import Reason
 from facegate.domain.receipts import ReceiptDraft
 from facegate.engine.concluding import Concluder
 from facegate.engine.deciding import Decider
-from facegate.engine.gate import Gate, GateView
+from facegate.engine.gate import Gate
 from facegate.engine.limits import GateLimits
-from facegate.engine.states import GateEvent
+from facegate.engine.states import GateEvent, GateView
 from facegate.evaluation.operating_point import ThresholdPolicy
 from facegate.services.reading import FaceReader
 from facegate.services.recognize import Recognizer

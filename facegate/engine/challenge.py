@@ -118,11 +118,16 @@ class Challenge:
         return ChallengeState.PASSED if passed else ChallengeState.RUNNING
 
     @property
+    def asked(self) -> Movement | None:
+        """The movement that is asked for right now; None: to look straight at the camera."""
+        if self.done == len(self.movements) or not self._ready:
+            return None
+        return self.movements[self.done]
+
+    @property
     def prompt(self) -> str:
         """What to show right now."""
-        if self.done == len(self.movements) or not self._ready:
-            return "Look straight at the camera"
-        return self.movements[self.done].words
+        return self.asked.words if self.asked else "Look straight at the camera"
 
     def update(self, pose: Pose, time_s: float) -> ChallengeState:
         """Look at the face once more."""

@@ -11,26 +11,25 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from facegate.domain.access import DoorRules
-from facegate.domain.arrays import FloatArray
 from facegate.domain.attacks import PadPolicy
 from facegate.domain.doors import Tailgating
 from facegate.domain.frames import CameraState, CameraStatus, Frame
 from facegate.domain.keypad import KeypadEntry
 from facegate.domain.quality import Flaw, QualityRules
 from facegate.domain.reasons import Reason
-from facegate.engine.claims import PROMPT
 from facegate.engine.clock_guard import ClockGuard
 from facegate.engine.company import Sight
 from facegate.engine.concluding import Concluder
 from facegate.engine.deciding import Decider
 from facegate.engine.desk import Desk
 from facegate.engine.limits import GateLimits
-from facegate.engine.states import GateEvent, GateState, state_after
+from facegate.engine.prompts import view_after, view_of
+from facegate.engine.states import GateEvent, GateState, GateView, state_after
 from facegate.engine.tracker import Track, Tracker
 from facegate.engine.visit import Outcome, Phase, PresentationCheck, Sample, Visit, pose_of
 from facegate.errors import DoorError, FacegateError, GalleryError, StoreError
@@ -58,22 +57,6 @@ LONGEST_RETRY_S = 60.0
 
 _ASKED = frozenset({Phase.CHALLENGE, Phase.PIN, Phase.CLAIM})
 """Visits in which something was asked of the visitor."""
-
-
-@dataclass(frozen=True, slots=True)
-class GateView:
-    """What to show: for a window, a status line, or nothing at all.
-
-    Attributes:
-        state, message: for the visitor.
-        faces: boxes in frame pixels of everybody in view, nearest first.
-        progress: share of what is needed that was seen, in [0, 1].
-    """
-
-    state: GateState
-    message: str
-    faces: tuple[FloatArray, ...] = ()
-    progress: float = 0.0
 
 
 class Gate:
@@ -118,6 +101,7 @@ class Gate:
         self._last: Outcome | None = None
         self._fault: tuple[Reason, str] | None = None
         self.view = GateView(GateState.LOOKING, GateState.LOOKING.words)
+        self.door_stands_open = False
         self.detections = 0
         self._frame: Frame | None = None
         self._is_crowd = False
@@ -165,14 +149,26 @@ class Gate:
             self._fault = (Reason.CAMERA_FAULT, status.detail)
             details = {"camera": status.state.value, "detail": status.detail}
             self._tell("camera", status.since, Reason.CAMERA_FAULT.sentence, details)
-        self._say(GateState.OUT_OF_ORDER, Reason.CAMERA_FAULT.sentence, status.since)
+        self._say(GateView(GateState.OUT_OF_ORDER, Reason.CAMERA_FAULT.sentence), status.since)
         return self.view
 
-    def door_fault(self, detail: str, at: datetime, time_s: float) -> None:
-        """The door did not move as told, or moved by itself; it is written down and shown."""
+    def door_fault(
+        self, detail: str, at: datetime, time_s: float, *, stands_open: bool = False
+    ) -> None:
+        """The door did not move as told, or moved by itself; it is written down and shown.
+
+        Args:
+            detail: for operators.
+            at, time_s: when.
+            stands_open: nothing is broken, but the leaf is open and should not be; what visitors
+                are asked for then follows `door_stands_open`.
+        """
         self._concluder.note(Reason.DOOR_FAULT, at, None, detail)
-        self._last = Outcome(Reason.DOOR_FAULT, Reason.DOOR_FAULT.sentence, time_s)
         details = {"reason": Reason.DOOR_FAULT.value, "detail": detail}
+        if stands_open:
+            self._tell("door", at, GateState.DOOR_OPEN.words, details, GateState.DOOR_OPEN)
+            return
+        self._last = Outcome(Reason.DOOR_FAULT, Reason.DOOR_FAULT.sentence, time_s)
         self._tell("door", at, Reason.DOOR_FAULT.sentence, details)
 
     def _ended(self, visit: Visit, outcome: Outcome, frame: Frame, details: dict[str, Any]) -> None:
@@ -395,58 +391,37 @@ class Gate:
 
     # -- showing ---------------------------------------------------------------------------------
 
-    def _tell(self, kind: str, at: datetime, message: str, details: dict[str, Any]) -> None:
-        state = GateState.OUT_OF_ORDER
+    def _tell(
+        self,
+        kind: str,
+        at: datetime,
+        message: str,
+        details: dict[str, Any],
+        state: GateState = GateState.OUT_OF_ORDER,
+    ) -> None:
         self._on_event(GateEvent(kind, at, self._door, state, _sentence(message), details=details))
 
     def _show(self, frame: Frame) -> None:
         """Choose what is shown, and tell when it is something new."""
         visit = self._visits.get(self._primary) if self._primary is not None else None
-        faces = tuple(track.face.bbox_xyxy for track in self._tracker.tracks)
         last = self._last
         is_busy = visit is not None and visit.phase in _ASKED
         if self._fault is not None:
-            self._say(GateState.OUT_OF_ORDER, self._fault[0].sentence, frame.at)
-        elif last and not is_busy and 0 <= frame.time_s - last.at_s < self._limits.result_s:
-            state = state_after(last.reason)
-            self._say(state, last.words or state.words, frame.at, faces, 1.0)
+            self._say(GateView(GateState.OUT_OF_ORDER, self._fault[0].sentence), frame.at)
+            return
+        if last and not is_busy and 0 <= frame.time_s - last.at_s < self._limits.result_s:
+            view = view_after(last)
         else:
-            state, words, progress = self._words(visit)
-            self._say(state, words, frame.at, faces, progress)
+            view = view_of(visit, self._limits.samples_needed, stands_open=self.door_stands_open)
+        faces = tuple(track.face.bbox_xyxy for track in self._tracker.tracks)
+        self._say(replace(view, faces=faces), frame.at)
 
-    def _words(self, visit: Visit | None) -> tuple[GateState, str, float]:
-        state, words, progress = GateState.LOOKING, "", 0.0
-        if visit is None or visit.phase is Phase.DONE:
-            pass
-        elif visit.phase is Phase.PIN:
-            state, progress = GateState.ENTER_PIN, 1.0
-        elif visit.phase is Phase.CLAIM:
-            state, words, progress = GateState.ENTER_PIN, PROMPT, 1.0
-        elif visit.phase is Phase.CHALLENGE and visit.challenge is not None:
-            state, words = GateState.CHALLENGE, visit.challenge.prompt
-            progress = visit.challenge.done / len(visit.challenge.movements)
-        else:
-            progress = min(1.0, len(visit.samples) / self._limits.samples_needed)
-            state = GateState.CHECKING
-            if visit.flaws[:1] == (Flaw.TOO_SMALL,):
-                state = GateState.COME_CLOSER
-            elif visit.flaws:
-                state, words = GateState.HOLD_STILL, visit.flaws[0].sentence
-        return state, words or state.words, progress
-
-    def _say(
-        self,
-        state: GateState,
-        message: str,
-        at: datetime,
-        faces: tuple[FloatArray, ...] = (),
-        progress: float = 0.0,
-    ) -> None:
-        message = _sentence(message)
-        self.view = GateView(state, message, faces, progress)
-        if self._shown != (state, message):
-            self._shown = (state, message)
-            self._on_event(GateEvent("state", at, self._door, state, message))
+    def _say(self, view: GateView, at: datetime) -> None:
+        self.view = replace(view, message=_sentence(view.message))
+        shown = (view.state, self.view.message)
+        if self._shown != shown:
+            self._shown = shown
+            self._on_event(GateEvent("state", at, self._door, *shown))
 
 
 def _sentence(words: str) -> str:

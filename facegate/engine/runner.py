@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from facegate.domain.frames import CameraState, CameraStatus
 from facegate.engine.gate import Gate
+from facegate.engine.looks import Look, OnLook, nobody_looks
 from facegate.ports.devices import Camera
 
 _log = logging.getLogger(__name__)
@@ -56,6 +57,8 @@ class GateRunner:
         is_live: frames come at their own time, so that old ones are left out; False for
             recordings.
         each_round: called once every round, with or without a frame: the door's alarms.
+        on_look: told of every frame that was judged, and again and again of a camera that gives
+            none; silent while frames fail to come and nobody knows yet why.
     """
 
     def __init__(
@@ -66,8 +69,10 @@ class GateRunner:
         *,
         is_live: bool = True,
         each_round: Callable[[], None] = lambda: None,
+        on_look: OnLook = nobody_looks,
     ) -> None:
         self._camera, self._gate, self._now_s = camera, gate, now_s
+        self._on_look = on_look
         self._is_live, self._each_round = is_live, each_round
         self.figures = RunnerFigures()
 
@@ -98,14 +103,14 @@ class GateRunner:
                 if frame is None:
                     return True
             elif status.state is not CameraState.LIVE:
-                self._gate.camera_fault(status, now_s)
+                self._on_look(Look(None, self._gate.camera_fault(status, now_s)))
                 return False
         if frame is None:
             return False
         if self._is_live and now_s - frame.time_s > MAX_AGE_S:
             self.figures.stale += 1
             return False
-        self._gate.step(frame)
+        view = self._gate.step(frame)
         done_s = self._now_s()
         figures = self.figures
         figures.frames += 1
@@ -113,4 +118,5 @@ class GateRunner:
         figures.last_frame_s = done_s
         if figures.first_frame_s is None:
             figures.first_frame_s = done_s
+        self._on_look(Look(frame, view))
         return False

@@ -7,7 +7,9 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from facegate.domain.arrays import FloatArray
 from facegate.domain.reasons import Reason
+from facegate.engine.challenge import Movement
 
 
 class GateState(str, Enum):
@@ -25,6 +27,7 @@ class GateState(str, Enum):
     TRY_AGAIN = "try_again"
     DENIED = "denied"
     LOCKED_OUT = "locked_out"
+    DOOR_OPEN = "door_open"
     OUT_OF_ORDER = "out_of_order"
 
     @property
@@ -46,6 +49,7 @@ _WORDS = {
     GateState.TRY_AGAIN: "Please try again",
     GateState.DENIED: "No access",
     GateState.LOCKED_OUT: "Locked; ask the operator",
+    GateState.DOOR_OPEN: "Please close the door",
     GateState.OUT_OF_ORDER: "Out of order",
 }
 
@@ -77,6 +81,31 @@ def state_after(reason: Reason) -> GateState:
     if reason.is_fault:
         return GateState.OUT_OF_ORDER
     return _STATE_OF_REASON.get(reason, GateState.DENIED)
+
+
+@dataclass(frozen=True, slots=True)
+class GateView:
+    """What to show: for a window, a status line, or nothing at all. Never a score.
+
+    Attributes:
+        state, message: for the visitor.
+        faces: boxes in frame pixels of everybody in view, nearest first.
+        progress: share of what is needed that was seen, in [0, 1].
+        subject: name of the person, only with a grant; for a window that greets by name.
+        visit: number of the visit that something is asked of, so that what one visitor typed is
+            not left for the next; empty when nothing is.
+        asks_number: the visitor is asked for a number, too, and not only for a PIN.
+        movement: what a challenge asks for right now.
+    """
+
+    state: GateState
+    message: str
+    faces: tuple[FloatArray, ...] = ()
+    progress: float = 0.0
+    subject: str = ""
+    visit: str = ""
+    asks_number: bool = False
+    movement: Movement | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,118 +1,37 @@
-"""What a visitor sees: the camera's picture as in a mirror, and below it what the gate says.
+"""What a visitor sees: the camera's picture as in a mirror, and what the gate says.
 
-The window only asks the gate how it is, some fifteen times a second. It decides nothing, and a
-window that hangs or is closed neither opens a door nor keeps one from being locked.
+The window only asks a board what holds right now, some twenty times a second. It decides nothing,
+waits for nobody, and a window that is closed neither opens a door nor keeps one from being locked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
-import numpy as np
-from PyQt6.QtCore import QPointF, QRectF, Qt, QTimer
+from PyQt6.QtCore import QRectF, Qt, QTimer
 from PyQt6.QtGui import (
-    QBrush,
     QCloseEvent,
     QColor,
-    QFont,
-    QImage,
+    QGuiApplication,
     QKeyEvent,
     QPainter,
     QPaintEvent,
-    QPen,
+    QResizeEvent,
 )
-from PyQt6.QtWidgets import QGridLayout, QPushButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QWidget
 
-from facegate.domain.arrays import ImageArray
 from facegate.domain.keypad import KeypadEntry
-from facegate.engine.gate import GateView
 from facegate.engine.states import GateState
+from facegate.kiosk.board import Shown
+from facegate.kiosk.keypad import DELETE, ENTER, Keypad
+from facegate.kiosk.layout import Places, arrange
+from facegate.kiosk.painting import draw_mirror, draw_text, draw_words
+from facegate.kiosk.style import BACKGROUND, words_of
 
-EVERY_MS = 66
+EVERY_MS = 50
 
-GREEN, AMBER, RED, GRAY = "#1f8a4c", "#b7791f", "#b3261e", "#30363d"
-
-COLORS = {
-    GateState.WELCOME: GREEN,
-    GateState.SECOND_PERSON: AMBER,
-    GateState.TRY_AGAIN: AMBER,
-    GateState.NOT_RECOGNIZED: RED,
-    GateState.DENIED: RED,
-    GateState.LOCKED_OUT: RED,
-    GateState.OUT_OF_ORDER: RED,
-}
-"""Of the band; every other state is GRAY. Words say the same: color alone tells nothing."""
-
-BAND = 0.2
-"""Share of the window's height that the words take."""
-
-KEYS = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#")
-CLEAR = "Clear"
-
-
-class Shown(Protocol):
-    """What the window looks at."""
-
-    @property
-    def view(self) -> GateView:
-        """How the gate is right now."""
-
-    def enter(self, entry: KeypadEntry) -> None:
-        """Take what a visitor typed."""
-
-
-class Keypad(QWidget):
-    """Digits, `*` behind a number, `#` at the end; what is typed is shown as dots only.
-
-    Args:
-        enter: takes an entry.
-    """
-
-    def __init__(self, enter: Callable[[KeypadEntry], None]) -> None:
-        super().__init__()
-        self._enter, self._typed = enter, ""
-        self._dots = QPushButton("")
-        self._dots.setEnabled(False)
-        grid = QGridLayout()
-        for place, key in enumerate(KEYS):
-            grid.addWidget(self._button(key), place // 3, place % 3)
-        column = QVBoxLayout(self)
-        column.addWidget(self._dots)
-        column.addLayout(grid)
-        column.addWidget(self._button(CLEAR))
-        self.setStyleSheet(
-            "QPushButton { font-size: 22px; min-width: 72px; min-height: 52px; color: white;"
-            " background: rgba(30, 34, 40, 220); border: 1px solid #6e7681; border-radius: 8px; }"
-            "QPushButton:pressed { background: #1f6feb; }"
-        )
-
-    def press(self, key: str) -> None:
-        """One key, of the screen or of a keyboard."""
-        if key == "#":
-            entry = KeypadEntry.from_line(self._typed)
-            self.clear()
-            if entry is not None:
-                self._enter(entry)
-        elif key == CLEAR:
-            self.clear()
-        elif key in KEYS and len(self._typed) < 40:
-            self._typed += key
-            self._show()
-
-    def clear(self) -> None:
-        """Forget what was typed."""
-        self._typed = ""
-        self._show()
-
-    def _show(self) -> None:
-        self._dots.setText("•" * len(self._typed))
-
-    def _button(self, key: str) -> QPushButton:
-        button = QPushButton(key)
-        button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        button.clicked.connect(lambda: self.press(key))
-        return button
+NOTICE = "Only the operator can end this program"
+NOTICE_MS = 4000
 
 
 class KioskWindow(QWidget):
@@ -120,103 +39,137 @@ class KioskWindow(QWidget):
 
     Args:
         door: its name.
-        shown: the gate.
-        newest: gives the picture that the gate saw last, (h, w, 3) uint8 BGR, or None.
+        shown: gives what to draw; must answer at once.
+        enter: takes what a visitor typed; must return at once.
         closed: called once, when somebody closes the window.
+        is_guarded: visitors reach it with a keyboard: neither Escape nor the window system's own
+            key closes it, and what lies behind it stays hidden; see `end`.
+        greets_by_name: say the person's name with a welcome.
     """
 
     def __init__(
         self,
         door: str,
-        shown: Shown,
-        newest: Callable[[], ImageArray | None],
+        shown: Callable[[], Shown],
+        enter: Callable[[KeypadEntry], None] = lambda _: None,
         closed: Callable[[], None] = lambda: None,
+        *,
+        is_guarded: bool = False,
+        greets_by_name: bool = False,
     ) -> None:
         super().__init__()
-        self._shown, self._newest, self._closed = shown, newest, closed
-        self._view = shown.view
+        self._ask, self._closed = shown, closed
+        self._is_guarded, self._greets_by_name = is_guarded, greets_by_name
+        self._shown = shown()
         self.setWindowTitle(f"FaceGate: {door}")
+        self.setWindowFlag(Qt.WindowType.WindowStaysOnTopHint, is_guarded)
         self.setMinimumSize(480, 360)
-        self.keypad = Keypad(shown.enter)
+        self.resize(1280, 800)
+        self.keypad = Keypad(enter)
         self.keypad.setParent(self)
         self.keypad.hide()
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.look)
         self._timer.start(EVERY_MS)
+        self._notice = QTimer(self)
+        self._notice.setSingleShot(True)
+        self._notice.timeout.connect(self.update)
 
     def look(self) -> None:
-        """Ask the gate how it is, and show it."""
-        self._view = self._shown.view
-        asks = self._view.state is GateState.ENTER_PIN
+        """Ask what holds, and show it."""
+        before, self._shown = self._shown, self._ask()
+        if before.stamp == self._shown.stamp:
+            return
+        view = self._shown.view
+        asks = view.state is GateState.ENTER_PIN
+        self.keypad.ask(view.visit if asks else "", asks_number=asks and view.asks_number)
         if asks != self.keypad.isVisibleTo(self):
             self.keypad.clear()
+            self._place_keypad(asks=asks)
             self.keypad.setVisible(asks)
-            self._place_keypad()
+            self._choose_cursor(asks=asks)
+        self.setAccessibleName(self._words())
         self.update()
+
+    def end(self) -> None:
+        """Close it, guarded or not."""
+        self._is_guarded = False
+        self.close()
 
     def paintEvent(self, _event: QPaintEvent | None) -> None:  # noqa: N802 (Qt's name)
         """Draw the picture, the faces in view, and the band with the words."""
         painter = QPainter(self)
-        painter.setRenderHints(
-            QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform
-        )
-        painter.fillRect(self.rect(), QColor("#0d1117"))
-        band = QRectF(0, self.height() * (1 - BAND), self.width(), self.height() * BAND)
-        self._paint_picture(painter, QRectF(0, 0, self.width(), band.top()))
-        self._paint_words(painter, band)
-        painter.end()
+        try:  # a painter that is left open takes the whole process with it
+            self._paint(painter)
+        finally:
+            painter.end()
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 (Qt's name)
-        """A keyboard's digits type at the keypad while a PIN is asked for."""
-        if event is not None and self.keypad.isVisible():
-            enter = event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter}
-            self.keypad.press("#" if enter else event.text())
+        """A keyboard's digits type at the keypad while a PIN is asked for; Escape closes."""
+        if event is None:
+            return
+        key = event.key()
+        if key == Qt.Key.Key_Escape:
+            if not self.keypad.is_empty:
+                self.keypad.clear()
+            else:
+                self.close()
+        elif self.keypad.isVisible():
+            named = {
+                Qt.Key.Key_Return: ENTER, Qt.Key.Key_Enter: ENTER,
+                Qt.Key.Key_Backspace: DELETE, Qt.Key.Key_Delete: DELETE,
+            }  # fmt: skip
+            self.keypad.press(named.get(Qt.Key(key), event.text()))
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802 (Qt's name)
-        """Let whoever runs the door know."""
+        """Let whoever runs the door know; a guarded window stays, and says so."""
+        is_logout = isinstance(app := QGuiApplication.instance(), QGuiApplication) and (
+            app.isSavingSession()
+        )
+        if self._is_guarded and event is not None and not is_logout:
+            event.ignore()
+            self._notice.start(NOTICE_MS)
+            self.update()
+            return
         self._timer.stop()
         self._closed()
         super().closeEvent(event)
 
-    def resizeEvent(self, _event: object) -> None:  # noqa: N802 (Qt's name)
-        """Keep the keypad in its corner."""
-        self._place_keypad()
+    def resizeEvent(self, _event: QResizeEvent | None) -> None:  # noqa: N802 (Qt's name)
+        """Keep the keypad in its place."""
+        self._place_keypad(asks=self.keypad.isVisibleTo(self))
 
-    def _place_keypad(self) -> None:
-        self.keypad.adjustSize()
-        top = int(self.height() * (1 - BAND)) - self.keypad.height() - 12
-        self.keypad.move(self.width() - self.keypad.width() - 12, max(0, top))
+    def _places(self, *, asks: bool) -> Places:
+        bgr = self._shown.bgr
+        aspect = None if bgr is None else bgr.shape[1] / bgr.shape[0]
+        return arrange(self.width(), self.height(), aspect, has_keypad=asks)
 
-    def _paint_picture(self, painter: QPainter, area: QRectF) -> None:
-        frame = self._newest()
-        if frame is None:
-            return
-        rgb = np.ascontiguousarray(frame[:, ::-1, ::-1]).tobytes()  # a mirror, as people expect
-        height, width = frame.shape[:2]
-        image = QImage(rgb, width, height, 3 * width, QImage.Format.Format_RGB888)
-        scale = min(area.width() / width, area.height() / height)
-        place = QRectF(0, 0, width * scale, height * scale)
-        place.moveCenter(area.center())
-        painter.drawImage(place, image)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        for number, box in enumerate(self._view.faces):
-            x1, y1, x2, y2 = (float(value) for value in box)
-            painter.setPen(QPen(QColor("#58a6ff" if number == 0 else "#8b949e"), 3))
-            left = place.left() + (width - x2) * scale
-            drawn = QRectF(left, place.top() + y1 * scale, (x2 - x1) * scale, (y2 - y1) * scale)
-            painter.drawRoundedRect(drawn, 10, 10)
+    def _place_keypad(self, *, asks: bool) -> None:
+        if asks:
+            self.keypad.fit(self._places(asks=True).keypad)
 
-    def _paint_words(self, painter: QPainter, band: QRectF) -> None:
-        painter.fillRect(band, QColor(COLORS.get(self._view.state, GRAY)))
-        share = min(1.0, max(0.0, self._view.progress))
-        if share and self._view.state not in COLORS:
-            line = QRectF(
-                band.topLeft(), QPointF(band.left() + band.width() * share, band.top() + 6)
-            )
-            painter.fillRect(line, QBrush(QColor("#58a6ff")))
-        font = QFont(self.font())
-        font.setPixelSize(max(14, int(band.height() * 0.34)))
-        painter.setFont(font)
-        painter.setPen(QColor("white"))
-        flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-        painter.drawText(band.adjusted(16, 6, -16, 0), int(flags), self._view.message)
+    def _choose_cursor(self, *, asks: bool) -> None:
+        """At a screen that is touched, an arrow in the middle of the face is in the way."""
+        hidden = self._is_guarded and not asks
+        self.setCursor(Qt.CursorShape.BlankCursor if hidden else Qt.CursorShape.ArrowCursor)
+
+    def _words(self) -> str:
+        return words_of(self._shown.view, greets_by_name=self._greets_by_name)
+
+    def _paint(self, painter: QPainter) -> None:
+        painter.setRenderHints(
+            QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform
+        )
+        painter.fillRect(self.rect(), QColor(BACKGROUND))
+        shown, asks = self._shown, self.keypad.isVisibleTo(self)
+        places = self._places(asks=asks)
+        if shown.bgr is not None:
+            draw_mirror(painter, shown.view, shown.bgr, places.mirror)
+        draw_words(painter, shown.view, self._words(), places.words, sign_on_top=places.sign_on_top)
+        if self._notice.isActive():
+            self._paint_notice(painter, places.mirror.width() or self.width())
+
+    def _paint_notice(self, painter: QPainter, width: float) -> None:
+        strip = QRectF(0, 0, width, max(40, self.height() * 0.1))
+        painter.fillRect(strip, QColor(BACKGROUND))
+        draw_text(painter, NOTICE, strip, round(strip.height() * 0.5))

@@ -107,3 +107,17 @@ def test_it_stops_when_told_to() -> None:
     GateRunner(camera, scene.gate, lambda: scene.time_s, each_round=each_round).run(stop)
     assert len(rounds) == 7
     assert camera.closed == 1
+
+
+def test_whoever_watches_sees_every_frame_with_what_is_shown_and_none_that_may_not_decide() -> None:
+    scene, looks = Scene(), []
+    scene.detector.people = [Place(1)]
+    judged = frames(scene, 20)
+    script: list[tuple[CameraState, Frame | None]] = [(CameraState.LIVE, one) for one in judged]
+    script += [(CameraState.FROZEN, one) for one in frames(scene, 3)]
+    script += [(CameraState.LIVE, None)] * 2
+    run(scene, script, on_look=looks.append)
+    assert [one.frame for one in looks] == [*judged, None, None, None]
+    assert looks[19].view.state is GateState.WELCOME
+    assert looks[19].view.faces
+    assert {one.view.state for one in looks[20:]} == {GateState.OUT_OF_ORDER}
