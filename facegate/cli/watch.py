@@ -18,7 +18,7 @@ from facegate.cli.policy_options import complete_door
 from facegate.cli.stream import queued_output
 from facegate.cli.watch_output import JsonLines, Lines
 from facegate.domain.keypad import KeypadEntry
-from facegate.errors import CameraUnavailable
+from facegate.errors import CameraUnavailable, DoorError, FacegateError
 
 if TYPE_CHECKING:
     from facegate.doorway import Doorway
@@ -110,15 +110,7 @@ def watch(
             stop.set()
             shown.clear()
         shown.end(doorways)  # they are locked by now
-        for one in doorways:
-            status = one.camera.status()
-            if not as_json:
-                how = f"{status.state.value} ({status.detail})"
-                remark(f"{one.door.name} is locked; the camera: {how}.")
-            if not one.camera.is_live and not one.figures.frames and not was_told:
-                raise CameraUnavailable(
-                    one.camera.address, "unreadable", "no picture could be read."
-                )
+        _tell_ends(doorways, is_quiet=as_json, was_told=was_told)
 
 
 def _run(doorways: Sequence[Doorway], stop: threading.Event) -> None:
@@ -136,6 +128,31 @@ def _run(doorways: Sequence[Doorway], stop: threading.Event) -> None:
 
     with ThreadPoolExecutor(len(doorways), "door") as pool:
         list(pool.map(run, doorways))
+
+
+def _tell_ends(doorways: Sequence[Doorway], *, is_quiet: bool, was_told: bool) -> None:
+    """Say how each door was left.
+
+    Args:
+        doorways: closed by now.
+        is_quiet: say only what went wrong.
+        was_told: whether they were told to end, and did not end by themselves.
+    """
+    errors: list[FacegateError] = []
+    for one in doorways:
+        name, status = one.door.name, one.camera.status()
+        if one.lock_fails:
+            errors.append(DoorError(f"The output of {name!r} did not say that it locked."))
+        elif not is_quiet:
+            remark(f"{name} is locked; the camera: {status.state.value} ({status.detail}).")
+        if not one.camera.is_live and not one.figures.frames and not was_told:
+            why = "no picture could be read."
+            errors.append(CameraUnavailable(one.camera.address, "unreadable", why))
+    errors.sort(key=lambda error: not isinstance(error, DoorError))
+    for error in errors[1:]:
+        remark(str(error))
+    if errors:
+        raise errors[0]
 
 
 def _warn_of_pins(doorway: Doorway, *, has_keypad: bool) -> None:

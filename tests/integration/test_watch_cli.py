@@ -156,6 +156,20 @@ def test_a_door_is_run_by_one_program(door: None, films: dict[str, Path]) -> Non
     assert decisions(watch(films["collins"])) == [("granted", "Eileen Collins")]
 
 
+def test_a_door_whose_output_does_not_answer_is_not_called_locked(
+    door: None, films: dict[str, Path], tmp_path: Path
+) -> None:
+    script = tmp_path / "lock.sh"
+    script.write_text('#!/bin/sh\nrm "$0.works"\n')  # works once, when it starts
+    script.chmod(0o700)
+    (tmp_path / "lock.sh.works").touch()
+    assert facegate("doors", "set", "lobby", "--output", f"command:{script}").code == 0
+    ran = facegate("watch", "--door", "lobby", "--source", "http://127.0.0.1:9/", "--seconds", 1)
+    assert ran.code == 13
+    assert "did not say that it locked" in ran.err
+    assert "is locked" not in ran.err + ran.out
+
+
 def test_the_pace_of_an_address_counts(door: None, films: dict[str, Path]) -> None:
     ran = facegate("watch", "--door", "lobby", "--source", f"{films['collins']}?pace=fast")
     assert ran.code == 0, ran.err
