@@ -13,7 +13,7 @@ from facegate.domain.canonical import canonical_text, microseconds, moment, read
 from facegate.domain.chain import ERASURE, genesis, opened
 from facegate.domain.receipts import Part, Receipt
 from facegate.domain.stored_entries import StoredEntry, StoredPart
-from facegate.errors import ReceiptError
+from facegate.errors import InputError, ReceiptError
 from facegate.ports.devices import Clock
 from facegate.ports.store import Store
 from facegate.services.anchor_file import read_anchors
@@ -231,7 +231,7 @@ def _head(path: Path) -> dict[str, Any]:
             raise ValueError("no head")
         int(head["after"]), moment(int(head["at_us"])), str(head["store"])
     except OSError as error:
-        raise ReceiptError(f"{path} cannot be read ({error.strerror}).") from error
+        raise InputError(f"{path} cannot be read ({error.strerror}).") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ReceiptError(
             f"{path} is no export of receipts.",
