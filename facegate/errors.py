@@ -115,13 +115,13 @@ class CameraUnavailable(CaptureError):
 
 
 class DoorError(FacegateError):
-    """A door's output does not work, or a door is not known."""
+    """A door's output does not work, or its text cannot be meant."""
 
     exit_code = 13
 
 
 class PolicyError(FacegateError):
-    """A rule, schedule, group or PIN contradicts itself or names what does not exist."""
+    """A door, rule, schedule, group or PIN contradicts itself, or is not known."""
 
     exit_code = 14
 

@@ -6,11 +6,13 @@ import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from commands import facegate, process
 from fakes import NOW
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from facegate.bootstrap import start
@@ -407,3 +409,29 @@ def test_the_replayed_past_is_on_the_clock_of_its_doors(people: None) -> None:
     assert "time at the door" in mixed
     assert "+09:00" in mixed
     assert "+00:00" in mixed
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "name"),
+    [
+        (("policy", "test"), "door", "lobby"),
+        (("policy", "test"), "person", "Ana"),
+        (("policy", "replay"), "door", "lobby"),
+        (("audit", "log"), "door", "lobby"),
+        (("audit", "log"), "person", "Ana"),
+        (("outputs", "test"), "door", "lobby"),
+        (("people", "show"), "name", "Ana"),
+        (("people", "remove"), "name", "Ana"),
+    ],
+)
+def test_names_complete_themselves(
+    people: None, command: tuple[str, ...], option: str, name: str
+) -> None:
+    ok("doors", "add", "lobby")
+    found: Any = get_command(app)
+    for word in command:
+        found = found.commands[word]
+    (wanted,) = [one for one in found.params if one.name == option]
+    context = found.make_context("", [], resilient_parsing=True)
+    completed = wanted.shell_complete(context, name[:2])
+    assert [one.value for one in completed] == [name]
