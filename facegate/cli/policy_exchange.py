@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,12 +51,13 @@ def import_policy(
     yes: Force = False,
     empty: Annotated[
         bool,
-        typer.Option("--empty", help="Mean it: the file has no door, or no rule, any more."),
+        typer.Option("--empty", help="Mean it: no door, no rule or nobody's limits are left."),
     ] = False,
 ) -> None:
     """Put a file in the place of the whole policy; checked before anything is saved.
 
-    A file without doors or rules is refused while there are some: it was probably cut off.
+    A file without doors, rules or limits of people (validity, always a PIN) is refused while there
+    are some: it was probably cut off.
     """
     from facegate.bootstrap import start
     from facegate.cli.door_addresses import changed_doors, check_addresses
@@ -100,9 +102,25 @@ def _refuse_loss(file: Path, before: Policy, after: Policy) -> None:
                 "the file cut off? Nothing was changed.",
                 hint="--empty imports it all the same.",
             )
+    # They stand at the end of a file; without them visitors would never expire.
+    if _limited(before) and not _limited(after):
+        people = counted(_limited(before), "person", "people")
+        raise PolicyError(
+            f"{file} would lift the limits of {people}: is the file cut off? Nothing was changed.",
+            hint="--empty imports it all the same.",
+        )
+
+
+def _limited(policy: Policy) -> int:
+    """How many people have limits."""
+    from facegate.domain.policy import Terms
+
+    return sum(replace(one.terms, has_pin=False) != Terms() for one in policy.people)
 
 
 def _contents(policy: Policy) -> str:
     from facegate.evaluation.words import counted
 
-    return ", ".join(counted(len(getattr(policy, kind)), kind[:-1], kind) for kind in _KINDS)
+    counts = [counted(len(getattr(policy, kind)), kind[:-1], kind) for kind in _KINDS]
+    limited = counted(_limited(policy), "person", "people")
+    return ", ".join([*counts, f"{limited} with limits"])

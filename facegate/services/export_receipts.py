@@ -112,7 +112,8 @@ def verify_export(
     """Verify an export by itself, and against a copy of the anchor file where there is one.
 
     Raises:
-        ReceiptError: the file cannot be read, or is no export.
+        InputError: the file cannot be read.
+        ReceiptError: it is no export.
     """
     report = VerifyReport()
     head = _head(path)
@@ -187,6 +188,8 @@ def _exported(entry: StoredEntry, *, people: bool) -> dict[str, Any]:
 
 def _imported(line: dict[str, Any]) -> StoredEntry:
     """An exported line as an entry. Raises KeyError, TypeError or ValueError for nonsense."""
+    if set(line) - {"parts"} != {"sequence", "previous", "hash", "entry"}:
+        raise KeyError("a line has other keys")
     parts = {
         name: StoredPart(bytes.fromhex(part["salt"]), canonical_text(part["content"]))
         for name, part in line.get("parts", {}).items()

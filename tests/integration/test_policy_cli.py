@@ -259,6 +259,8 @@ def test_a_file_that_was_cut_off_wipes_nothing(people: None, tmp_path: Path) -> 
     assert "There is: 2 doors" in out
     assert "will be gone: side" in out
     assert "Gone: side" in ok("policy", "import", file, "--yes")
+    ok("people", "validity", "Ana", "--until", "2026-01-31")
+    assert here("policy", "import", file, "--yes")[0] == 14, "Ana would pass for ever"
     file.write_text("", encoding="utf-8")
     assert "0 doors" in ok("policy", "import", file, "--yes", "--empty")
     assert json.loads(ok("policy", "show", "--json"))["doors"] == []
