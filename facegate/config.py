@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -333,10 +335,28 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"Setting {key!r}: {first['msg']}.") from error
+        raise _refused(first["loc"], first["type"], first["msg"]) from error
     except (OSError, ValueError) as error:  # an unreadable or malformed file
         raise ConfigError(f"The settings cannot be read: {error}.") from error
+
+
+def _refused(place: Sequence[int | str], kind: str, why: str) -> ConfigError:
+    """The error of one setting, which says where it was set."""
+    words = [str(part) for part in place]
+    key, variable = ".".join(words), ENV_PREFIX + "__".join(words).upper()
+    given = next((name for name in os.environ if name.upper() == variable), "")
+    where = f"the environment variable {given}" if given else str(config_file())
+    if kind != "extra_forbidden":
+        return ConfigError(f"Setting {key!r}: {why}.", hint=f"See {where}.")
+    section: Any = Settings
+    for word in words[:-1]:
+        section = section.model_fields[word].annotation
+    known = sorted(section.model_fields)
+    near = get_close_matches(words[-1].lower(), known, n=1)
+    meant = f"Did you mean {near[0]!r}? " if near else ""
+    return ConfigError(
+        f"{key!r} is not a setting (in {where}).", hint=f"{meant}There are: {', '.join(known)}."
+    )
 
 
 def _refuse_unknown_variables() -> None:

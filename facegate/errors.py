@@ -32,6 +32,7 @@ An expected outcome (no face, poor quality, no match) is a value, never an error
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -82,15 +83,17 @@ class UnreadableImage(InputError):
 
 
 class UnknownSubject(InputError):
-    """A name or number is not in the store."""
+    """A name or number is not in the store; `near` are names that may have been meant."""
 
     exit_code = 5
 
-    def __init__(self, subject: str) -> None:
+    def __init__(self, subject: str, near: Sequence[str] = ()) -> None:
+        meant = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
         super().__init__(
-            f"Nobody called {subject!r} is enrolled.", hint="`facegate people list` shows who is."
+            f"Nobody called {subject!r} is enrolled.",
+            hint=f"{meant}`facegate people list` shows who is.",
         )
-        self.subject = subject
+        self.subject, self.near = subject, tuple(near)
 
 
 class CaptureError(FacegateError):
@@ -112,13 +115,13 @@ class CameraUnavailable(CaptureError):
 
 
 class DoorError(FacegateError):
-    """A door's output does not work, or a door is not known."""
+    """A door's output does not work, or its text cannot be meant."""
 
     exit_code = 13
 
 
 class PolicyError(FacegateError):
-    """A rule, schedule, group or PIN contradicts itself or names what does not exist."""
+    """A door, rule, schedule, group or PIN contradicts itself, or is not known."""
 
     exit_code = 14
 

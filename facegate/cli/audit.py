@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from facegate.cli import audit_check, audit_show
+from facegate.cli.door_clocks import DoorClocks
 from facegate.cli.output import JsonOption, console, json_line, plain, print_json, table
+from facegate.cli.policy_options import complete_door, complete_person
 
 if TYPE_CHECKING:
     from facegate.bootstrap import FaceGate
     from facegate.domain.receipts import Erasure, Receipt
+    from facegate.ports.store import UnitOfWork
 
 FOLLOW_EVERY_S = 1.0
 """How often `log --follow` looks for new receipts."""
@@ -29,9 +32,16 @@ app.command("export")(audit_check.export)
 
 @app.command("log")
 def log(
-    door: Annotated[str, typer.Option("--door", help="Only this door.")] = "",
+    door: Annotated[
+        str, typer.Option("--door", help="Only this door.", autocompletion=complete_door)
+    ] = "",
     person: Annotated[
-        str, typer.Option("--person", help="Only this person, by today's name or an older one.")
+        str,
+        typer.Option(
+            "--person",
+            help="Only this person, by today's name or an older one.",
+            autocompletion=complete_person,
+        ),
     ] = "",
     reason: Annotated[
         str, typer.Option("--reason", help="Only this reason: granted, unknown_face, …")
@@ -49,18 +59,21 @@ def log(
     from facegate.bootstrap import start
 
     gate = start()
+    with gate.store.snapshot() as work:
+        _must_be_known(work, door, person)
+        clocks = DoorClocks(work.doors.list())
     found = _find(gate, door, person, reason, since, limit=limit)
     if not follow:
-        _print(found, as_json=as_json)
+        _print(found, clocks, as_json=as_json)
         return
-    last = _print_lines(found, as_json=as_json)
+    last = _print_lines(found, clocks, as_json=as_json)
     if not found:
         with gate.store.snapshot() as work:
             last, _ = work.receipts.head()
     while True:
         time.sleep(FOLLOW_EVERY_S)
         new = _find(gate, door, person, reason, since, after=last)
-        last = max(last, _print_lines(new, as_json=as_json))
+        last = max(last, _print_lines(new, clocks, as_json=as_json))
 
 
 @app.command("anchor")
@@ -156,6 +169,14 @@ def erase(
     _tell_erasure(gate.audit_trail().erase_person(person), as_json=as_json)
 
 
+def _must_be_known(work: UnitOfWork, door: str, person: str) -> None:
+    """Refuse names that neither the present nor any receipt knows: they are mistyped."""
+    if door and work.receipts.last_at(door) is None:
+        work.doors.by_name(door)
+    if person and not work.receipts.of_subject(person):
+        work.subjects.by_name(person)
+
+
 def _find(
     gate: FaceGate,
     door: str,
@@ -193,33 +214,35 @@ def _find(
     return ordered if limit is None else ordered[-limit:]
 
 
-def _print(found: list[Receipt], *, as_json: bool) -> None:
+def _print(found: list[Receipt], clocks: DoorClocks, *, as_json: bool) -> None:
     if as_json:
         print_json([audit_show.receipt_dict(one) for one in found])
         return
     if not found:
         console().print("There are no such receipts.")
         return
-    shown = table("number", "time", "door", "who", "result", "reason", right=["number"])
+    doors = [one.draft.door for one in found]
+    heading, mixed = clocks.heading(doors), clocks.common(doors) is None
+    shown = table("number", heading, "door", "who", "result", "reason", right=["number"])
     for one in found:
-        shown.add_row(*_cells(one))
+        shown.add_row(*_cells(one, clocks, offset=mixed))
     console().print(shown)
 
 
-def _print_lines(found: list[Receipt], *, as_json: bool) -> int:
+def _print_lines(found: list[Receipt], clocks: DoorClocks, *, as_json: bool) -> int:
     """Print a line for each; gives the last sequence, 0 without any."""
     for one in found:
         if as_json:
             sys.stdout.write(json_line(audit_show.receipt_dict(one)))
         else:
-            console().print("  ".join(_cells(one)))
+            console().print("  ".join(_cells(one, clocks, offset=True)))
     sys.stdout.flush()
     return found[-1].sequence if found else 0
 
 
-def _cells(one: Receipt) -> list[str]:
+def _cells(one: Receipt, clocks: DoorClocks, *, offset: bool) -> list[str]:
     draft = one.draft
-    at = draft.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    at = clocks.shown(draft.at, draft.door, offset=offset)
     granted = draft.reason.value == "granted"
     result = "[green]granted[/green]" if granted else "[yellow]denied[/yellow]"
     who = plain(audit_show.who(one))

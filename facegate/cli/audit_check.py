@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from facegate.cli.audit_show import Sequence
-from facegate.cli.output import EXIT_NO, JsonOption, console, plain, print_json, remark, table
+from facegate.cli.output import (
+    EXIT_NO,
+    JsonOption,
+    console,
+    plain,
+    print_json,
+    refuse_overwriting,
+    remark,
+    table,
+)
 
 if TYPE_CHECKING:
     from facegate.services.audit_report import VerifyReport
@@ -101,6 +110,9 @@ def export(
         bool,
         typer.Option("--people/--no-people", help="Leave out names, rules and explanations."),
     ] = True,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over a file that is there.")
+    ] = False,
 ) -> None:
     """Write the receipts to a file, without pictures."""
     from facegate.bootstrap import start
@@ -110,6 +122,7 @@ def export(
     kind = file.suffix.lower()
     if kind not in {".jsonl", ".csv"}:
         raise InputError(f"{file} must end in .jsonl or .csv.")
+    refuse_overwriting(file, force=force)
     gate = start()
     with _written_whole(file) as out, _counter("exported") as tick:
         if kind == ".csv":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from facegate.cli.door_clocks import DoorClocks
 from facegate.cli.output import (
     JsonOption,
     console,
@@ -40,6 +41,7 @@ def show(
     with start().store.snapshot() as work:
         entry = work.receipts.get(sequence)
         pictures = work.receipts.pictures(sequence)
+        clocks = DoorClocks(work.doors.list())
     if isinstance(entry, Erasure):
         _show_erasure(entry, as_json=as_json)
         return
@@ -48,7 +50,7 @@ def show(
     if as_json:
         print_json({**receipt_dict(entry), "pictures_kept": len(pictures)})
     else:
-        _show(entry, len(pictures))
+        _show(entry, len(pictures), clocks)
 
 
 def who(receipt: Receipt) -> str:
@@ -85,11 +87,12 @@ def receipt_dict(receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def _show(receipt: Receipt, kept: int) -> None:
+def _show(receipt: Receipt, kept: int, clocks: DoorClocks) -> None:
     draft, out = receipt.draft, console()
     granted = draft.reason.value == "granted"
     word = "[green]granted[/green]" if granted else "[yellow]denied[/yellow]"
-    at = draft.at.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+    zone = clocks.zone(draft.door).key
+    at = f"{clocks.shown(draft.at, draft.door, offset=True)} ({zone})"
     out.print(f"[bold]Receipt {receipt.sequence}[/bold]: {word}, {plain(draft.reason.sentence)}")
     rows: list[tuple[str, Any]] = [
         ("time", at),

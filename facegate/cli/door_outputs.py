@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from facegate.cli.output import JsonOption, console, plain, print_json, table
+from facegate.cli.policy_options import complete_door
 
 app = typer.Typer(help="See how doors can be opened, and try one.", no_args_is_help=True)
 
 
 @app.command("list")
 def outputs(as_json: JsonOption = False) -> None:
-    """List the kinds of outputs; one that cannot be used is shown with its reason."""
+    """List the kinds of outputs; one that cannot be used here is shown with its reason."""
     from facegate.doors.plugins import load_plugins
 
     entries = load_plugins()
@@ -26,19 +27,25 @@ def outputs(as_json: JsonOption = False) -> None:
                     "summary": one.plugin.summary if one.plugin else "",
                     "form": one.plugin.form if one.plugin else "",
                     "after_kill": one.plugin.after_kill if one.plugin else "",
-                    "failure": one.failure or None,
+                    "failure": one.failure or one.missing or None,
                 }
                 for one in entries
             ]
         )
         return
     shown = table("output", "what it is", "written", "killed during a pulse")
+    names: dict[str, list[str]] = {}
+    for one in entries:
+        names.setdefault(one.origin, []).append(one.name)
     for one in entries:
         if one.plugin is None:
             shown.add_row(plain(one.name), f"[red]failed: {plain(one.failure)}[/red]", "", "")
-        else:
-            cells = (one.name, one.plugin.summary, one.plugin.form, one.plugin.after_kill)
-            shown.add_row(*map(plain, cells))
+        elif one.name == names[one.origin][0]:  # mqtt and mqtts are one plugin
+            what = plain(one.plugin.summary)
+            if one.missing:
+                what += f"\n[red]{plain(one.missing)}[/red]"
+            name = plain(", ".join(names[one.origin]))
+            shown.add_row(name, what, plain(one.plugin.form), plain(one.plugin.after_kill))
     console().print(shown)
 
 
@@ -50,12 +57,17 @@ def test(
     pulse_s: Annotated[
         float, typer.Option("--pulse", min=0.1, max=30, help="How long it stays open, seconds.")
     ] = 2.0,
-    door: Annotated[str, typer.Option("--door", help="Name that the other side is told.")] = "test",
+    door: Annotated[
+        str,
+        typer.Option(
+            "--door", help="Name that the other side is told.", autocompletion=complete_door
+        ),
+    ] = "test",
     as_json: JsonOption = False,
 ) -> None:
     """Open a door for a moment and say what happened: the lock really moves.
 
-    Exit code 13 when it did not work.
+    It is locked first, and not opened when that fails. Exit code 13 when it did not work.
     """
     import time
 
@@ -83,7 +95,9 @@ def test(
         start().door_output(spec, door), pulse_s=pulse_s, held_open_s=3600, on_event=note
     )
     try:
-        opened = controller.unlock("test")
+        # What could not be locked would stay open behind the one who tries it.
+        works = controller.poll() and "lock" not in controller.faults
+        opened = works and controller.unlock("test")
         ends = steady_seconds() + pulse_s + 2
         while opened and steady_seconds() < ends:
             if any(event.kind is DoorEventKind.LOCKED and event.reference for _, event in events):

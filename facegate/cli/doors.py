@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facegate.cli.output import JsonOption, console, plain, print_json, table
+from facegate.cli.output import JsonOption, console, plain, print_json, remark, table
 from facegate.cli.policy_options import DoorName, Force, editing, local_zone
 
 if TYPE_CHECKING:
@@ -48,7 +48,11 @@ _OPTIONS: dict[str, Any] = {
     "area": Annotated[str | None, typer.Option(help="Area that the door leads into or out of.")],
     "direction": Annotated[str | None, typer.Option(help="in or out; with --area.")],
     "anti_passback": Annotated[
-        str | None, typer.Option(help="Nobody enters an area twice: off, soft or hard.")
+        str | None,
+        typer.Option(
+            help="Nobody enters an area twice: off, soft (let in, and noted) or hard. Leaving is "
+            "always allowed: nobody is locked in."
+        ),
     ],
     "two_person_s": Annotated[
         float | None,
@@ -91,11 +95,15 @@ def add(
     ] = False,
 ) -> None:
     """Add a door. Nobody may pass it until a rule says so."""
+    from facegate.cli.door_addresses import check_addresses
     from facegate.domain.doors import Door
 
     door = Door.from_dict({"name": name, "zone": local_zone(), **values})
+    told = check_addresses(door)
     with editing() as editor:
         editor.add_door(door, everyone=everyone)
+    if told:
+        remark(told)
     console().print(f"The door {plain(door.name)} is added, on the clock of {plain(door.zone)}.")
     if not everyone:
         console().print(
@@ -108,11 +116,21 @@ def add(
 @_with_options
 def set_door(name: DoorName, values: dict[str, Any]) -> None:
     """Change a door; what is not named stays."""
+    from facegate.cli.door_addresses import check_addresses
     from facegate.domain.doors import Door
+    from facegate.errors import PolicyError
 
     with editing() as editor:
-        editor.set_door(Door.from_dict({**editor.door(name).as_dict(), **values}))
-    console().print(f"The door {plain(name)} is changed.")
+        before = editor.door(name)
+        if not values:
+            raise PolicyError("Nothing to change.", hint="`facegate doors set --help` shows what.")
+        door = Door.from_dict({**before.as_dict(), **values})
+        told = check_addresses(door, values)
+        changed = editor.set_door(door)
+    if told:
+        remark(told)
+    word = "is changed" if changed else "was like that already"
+    console().print(f"The door {plain(name)} {word}.")
 
 
 @app.command("list")
@@ -123,8 +141,10 @@ def list_doors(as_json: JsonOption = False) -> None:
     gate = start()
     with gate.store.snapshot() as work:
         doors = [(door, work.access.door_state(door.name)) for door in work.doors.list()]
+        last = {door.name: work.receipts.last_at(door.name) for door, _ in doors}
     if as_json:
-        print_json([_door_dict(door, state, gate.clock()) for door, state in doors])
+        now = gate.clock()
+        print_json([_door_dict(door, state, now, last[door.name]) for door, state in doors])
         return
     if not doors:
         console().print("There is no door yet. Begin with `facegate doors add`.")
@@ -147,16 +167,17 @@ def show(name: DoorName, as_json: JsonOption = False) -> None:
     gate = start()
     with gate.store.snapshot() as work:
         door, state = work.doors.by_name(name), work.access.door_state(name)
+        last = work.receipts.last_at(name)
         rules = [str(rule) for rule in work.policy.load().rules if rule.door == door.name]
         inside = list(work.access.inside(door.area)) if door.area else []
-    content = _door_dict(door, state, gate.clock())
+    content = _door_dict(door, state, gate.clock(), last)
     if as_json:
         print_json({**content, "rules": rules, "inside": inside})
         return
     shown = table("what", "is")
     for key, value in content.items():
         shown.add_row(key, plain("" if value is None else value))
-    shown.add_row("rules", plain("\n".join(rules) or "none: nobody may pass"))
+    shown.add_row("rules", "\n".join(map(plain, rules)) or "none: nobody may pass")
     if door.area:
         shown.add_row("inside", plain(", ".join(inside) or "nobody"))
     console().print(shown)
@@ -165,7 +186,11 @@ def show(name: DoorName, as_json: JsonOption = False) -> None:
 @app.command("remove")
 def remove(name: DoorName, yes: Force = False) -> None:
     """Delete a door with its rules."""
+    from facegate.bootstrap import start
+
     if not yes:
+        with start().store.snapshot() as work:
+            work.doors.by_name(name)  # an unknown one is told before the question
         typer.confirm(f"Delete the door {name} and its rules?", abort=True)
     with editing() as editor:
         editor.remove_door(name)
@@ -203,7 +228,9 @@ def _state(door: Door, state: DoorState, now: datetime) -> str:
     return "enabled" if held is None else f"[yellow]{plain(held.reason.value)}[/yellow]"
 
 
-def _door_dict(door: Door, state: DoorState, now: datetime) -> dict[str, Any]:
+def _door_dict(
+    door: Door, state: DoorState, now: datetime, last: datetime | None
+) -> dict[str, Any]:
     held = state.attempts.hold(now)
     return {
         **door.as_dict(),
@@ -212,7 +239,7 @@ def _door_dict(door: Door, state: DoorState, now: datetime) -> dict[str, Any]:
         "failures": state.attempts.failures,
         "held_back": held.reason.value if held is not None else None,
         "held_back_until": held.until.isoformat() if held is not None and held.until else None,
-        "last_decision_at": state.last_at.isoformat() if state.last_at else None,
+        "last_decision_at": last.isoformat() if last is not None else None,
     }
 
 

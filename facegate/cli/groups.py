@@ -53,7 +53,14 @@ def list_groups(as_json: JsonOption = False) -> None:
 @app.command("remove")
 def remove(name: GroupName, yes: Force = False) -> None:
     """Delete a group with its rules; its members stay enrolled."""
+    from facegate.bootstrap import start
+    from facegate.domain.policy import EVERYONE, named
+
     if not yes:
+        with start().store.snapshot() as work:
+            groups = {one.name: one for one in work.policy.load().groups}
+        if name != EVERYONE:  # what is built in is refused in its own words
+            named(groups, name, "group")
         typer.confirm(f"Delete the group {name} and its rules?", abort=True)
     with editing() as editor:
         editor.remove_group(name)

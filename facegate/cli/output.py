@@ -202,6 +202,16 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise InputError(f"{path} cannot be written ({error.strerror}).") from error
 
 
+def refuse_overwriting(path: Path, *, force: bool) -> None:
+    """Keep a file that is there. Raises InputError."""
+    from facegate.errors import InputError
+
+    if not force and path.exists():
+        raise InputError(
+            f"{path} is there already; nothing was written.", hint="--force writes over it."
+        )
+
+
 @contextmanager
 def result_stream(output: Path | None) -> Iterator[Any]:
     """Standard output, or a file that appears only when all of it was written."""

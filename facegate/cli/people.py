@@ -8,6 +8,7 @@ import typer
 
 from facegate.cli import people_access, reenroll
 from facegate.cli.output import JsonOption, console, plain, print_json, table
+from facegate.cli.policy_options import PersonName
 from facegate.cli.threshold import print_risk
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ app.command("validity")(people_access.validity)
 app.command("always-pin")(people_access.always_pin)
 app.command("reset")(people_access.reset)
 
-Name = Annotated[str, typer.Argument(help="Name of an enrolled person.", show_default=False)]
+Name = PersonName
 
 
 @app.command("list")
@@ -52,8 +53,10 @@ def show(name: Name, as_json: JsonOption = False) -> None:
     """Show one person with all templates."""
     from facegate.bootstrap import start
 
-    with start().store.snapshot() as work:
+    gate = start()
+    with gate.store.snapshot() as work:
         subject = work.subjects.by_name(name)
+        held = people_access.read_holds(work, subject.subject_id, gate.clock())
         templates = work.templates.of_subject(subject.subject_id)
         kept = work.kept_crops.sources(subject.subject_id)
         policy = work.policy.load()
@@ -70,12 +73,13 @@ def show(name: Name, as_json: JsonOption = False) -> None:
             }
             for one in templates
         ]
-        access = people_access.access_dict(policy, subject.name)
+        access = people_access.access_dict(policy, subject.name) | held.as_dict()
         print_json({**_subject_dict(subject), "access": access, "templates": rows})
         return
     state = "enabled" if subject.enabled else "[yellow]disabled[/yellow]"
     console().print(f"[bold]{plain(subject.name)}[/bold], {state}")
     people_access.print_access(policy, subject.name)
+    people_access.print_holds(held, subject.name)
     shown = table("source", "quality", "model", "date", "picture", right=["quality"])
     for one in templates:
         date = one.created_at.astimezone().strftime("%Y-%m-%d %H:%M")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,50 @@ from facegate.cli.output import console, plain
 from facegate.cli.policy_options import PersonName, editing
 
 if TYPE_CHECKING:
+    from facegate.domain.lockout import Hold
     from facegate.domain.policy import Policy, Terms
+    from facegate.ports.store import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """What a person's next attempt must wait for.
+
+    Attributes:
+        pins: the person at all doors, after wrong PINs.
+        claims: only their PIN in the place of a face.
+    """
+
+    pins: Hold | None
+    claims: Hold | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As `people show --json` has it; times are UTC."""
+        found: dict[str, Any] = {}
+        for name, hold in (("held_back", self.pins), ("claims_held_back", self.claims)):
+            until = hold.until if hold is not None else None
+            found[name] = hold.reason.value if hold is not None else None
+            found[f"{name}_until"] = until.isoformat() if until is not None else None
+        return found
+
+
+def read_holds(work: UnitOfWork, subject_id: int, at: datetime) -> Holds:
+    """What holds a person back at a moment."""
+    access = work.access
+    pins, claims = (access.attempts(subject_id, kind) for kind in ("pins", "claims"))
+    return Holds(pins.hold(at), claims.hold(at))
+
+
+def print_holds(held: Holds, name: str) -> None:
+    """A line for each; none for somebody whom nothing holds back."""
+    for what, hold in ((name, held.pins), (f"the PIN of {name}, without a face,", held.claims)):
+        if hold is None:
+            continue
+        if hold.until is None:
+            until = f"{hold.reason.sentence}; `facegate people reset` lifts it"
+        else:
+            until = f"until {hold.until.astimezone():%Y-%m-%d %H:%M:%S %Z} after wrong PINs"
+        console().print(f"[yellow]{plain(what)} is held back: {plain(until)}[/yellow]")
 
 
 def pin(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from facegate.cli import policy_replay, policy_times
+from facegate.cli import policy_exchange, policy_replay, policy_times
 from facegate.cli.output import (
     EXIT_NO,
     JsonOption,
@@ -16,11 +14,9 @@ from facegate.cli.output import (
     plain,
     print_json,
     table,
-    write_atomically,
 )
 from facegate.cli.policy_options import (
     DoorName,
-    Force,
     GroupName,
     complete_door,
     complete_person,
@@ -32,6 +28,8 @@ app = typer.Typer(help="See, change and try out who may pass.", no_args_is_help=
 app.add_typer(policy_times.schedules, name="schedule")
 app.add_typer(policy_times.holidays, name="holiday")
 app.command("replay")(policy_replay.replay_past)
+app.command("export")(policy_exchange.export_policy)
+app.command("import")(policy_exchange.import_policy)
 
 ScheduleOption = Annotated[
     str,
@@ -91,7 +89,12 @@ def test(
     ],
     door: Annotated[str, typer.Option("--door", help="A door.", autocompletion=complete_door)],
     at: Annotated[
-        str, typer.Option("--at", help="Day and time at the door's clock; else now.")
+        str,
+        typer.Option(
+            "--at",
+            help="Day and time at the door's clock, or with Z or an offset such as +01:00; "
+            "else now.",
+        ),
     ] = "",
     with_pin: Annotated[
         bool, typer.Option("--with-pin", help="Take the right PIN as typed.")
@@ -101,13 +104,13 @@ def test(
     """May this person pass this door then? Nothing is changed. Exit code 11: no."""
     from facegate.bootstrap import start
     from facegate.domain.access import AccessRequest
-    from facegate.domain.local_time import moment, parse_local, zone_named
+    from facegate.domain.local_time import read_moment, zone_named
 
     gate = start()
     with gate.store.snapshot() as work:
         subject, place = work.subjects.by_name(person), work.doors.by_name(door)
         zone = zone_named(place.zone)
-        when = moment(parse_local(at), zone) if at else gate.clock()
+        when, note = read_moment(at, zone) if at else (gate.clock(), "")
         request = AccessRequest(place.name, subject.subject_id, when)
         found = gate.access_control().explain(work, request, assume_pin=with_pin)
     ruling = found.ruling
@@ -120,6 +123,7 @@ def test(
                 "explanation": ruling.explanation,
                 "rule": ruling.rule,
                 "at": local.isoformat(),
+                "time_note": note or None,
                 "checks": [
                     {"name": one.name, "passed": one.passed, "text": one.text}
                     for one in found.checks
@@ -134,7 +138,10 @@ def test(
         console().print(shown)
         answer = "[green]yes[/green]" if ruling.granted else "[bold red]denied[/bold red]"
         console().print(f"{answer}: {plain(ruling.explanation)}")
-        console().print(f"[dim]{local:%a %Y-%m-%d %H:%M} {plain(place.zone)}[/dim]")
+        offset = local.isoformat()[-len("+00:00") :]
+        console().print(f"[dim]{local:%a %Y-%m-%d %H:%M} {plain(place.zone)} ({offset})[/dim]")
+        if note:
+            console().print(f"[yellow]{plain(note)}[/yellow]")
     if not ruling.granted:
         raise typer.Exit(EXIT_NO)
 
@@ -143,11 +150,13 @@ def test(
 def check(as_json: JsonOption = False) -> None:
     """Find what can hardly be meant. Exit code 11: something was found."""
     from facegate.bootstrap import start
+    from facegate.cli.door_addresses import address_findings
     from facegate.domain.policy_check import contradictions
 
     gate = start()
     with gate.store.snapshot() as work:
-        found = contradictions(work.policy.load(), gate.clock())
+        policy = work.policy.load()
+    found = [*contradictions(policy, gate.clock()), *address_findings(policy)]
     if as_json:
         print_json([{"kind": one.kind, "name": one.name, "text": one.text} for one in found])
     elif found:
@@ -157,40 +166,3 @@ def check(as_json: JsonOption = False) -> None:
         console().print("Nothing contradicts itself.")
     if found:
         raise typer.Exit(EXIT_NO)
-
-
-@app.command("export")
-def export_policy(
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File; else standard output.")
-    ] = None,
-) -> None:
-    """Write the whole policy as TOML, without PINs. Camera addresses may hold passwords."""
-    from facegate.bootstrap import start
-    from facegate.services.policy_file import policy_text
-
-    with start().store.snapshot() as work:
-        text = policy_text(work.policy.load())
-    if output is None:
-        sys.stdout.write(text)
-    else:
-        write_atomically(output, text.encode("utf-8"))
-
-
-@app.command("import")
-def import_policy(
-    file: Annotated[Path, typer.Argument(help="TOML, as `policy export` writes it.")],
-    yes: Force = False,
-) -> None:
-    """Put a file in the place of the whole policy; checked before anything is saved."""
-    from facegate.cli.policy_options import read_policy_file
-    from facegate.evaluation.words import counted
-
-    if not yes:
-        typer.confirm("Replace all doors, groups, schedules, holidays and rules?", abort=True)
-    with editing() as editor:
-        policy = read_policy_file(file, editor.policy())
-        editor.replace_all(policy)
-    doors = counted(len(policy.doors), "door", "doors")
-    rules = counted(len(policy.rules), "rule", "rules")
-    console().print(f"In force: {doors}, {rules}.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from facegate.cli.door_clocks import DoorClocks
 from facegate.cli.output import JsonOption, console, plain, print_json, table
 from facegate.cli.policy_options import complete_door, parse_since, read_policy_file
 
@@ -46,16 +47,20 @@ def replay_past(
     begin = gate.clock() - parse_since(since)
     with gate.store.snapshot() as work:
         policy = work.policy.load()
+        present = policy.doors
         if policy_file is not None:
             policy = replace(read_policy_file(policy_file, policy), revision=policy.revision)
         drafts = list(_past(work, begin))
+        if door and policy.door(door) is None and door not in {draft.door for draft in drafts}:
+            work.doors.by_name(door)
     rows = [row for row in replay(drafts, policy, tau) if not door or row.door == door]
     summary = summarize(rows)
     listed = [row for row in rows if show_all or row.changed]
     if as_json:
         print_json({**_summary_dict(summary), "rows": [_row_dict(row) for row in listed]})
     else:
-        _print(listed, summary)
+        # An explanation speaks of the clock of the rules that were tried.
+        _print(listed, summary, DoorClocks([*present, *policy.doors]))
 
 
 def _past(work: UnitOfWork, begin: datetime) -> Iterator[ReceiptDraft]:
@@ -88,11 +93,13 @@ def _summary_dict(summary: ReplaySummary) -> dict[str, Any]:
     }
 
 
-def _print(rows: list[ReplayRow], summary: ReplaySummary) -> None:
-    shown = table("time", "door", "person", "then", "now", "why")
+def _print(rows: list[ReplayRow], summary: ReplaySummary, clocks: DoorClocks) -> None:
+    doors = [row.door for row in rows]
+    mixed = clocks.common(doors) is None
+    shown = table(clocks.heading(doors), "door", "person", "then", "now", "why")
     for row in rows:
         now = row.now.value if row.now is not None else "?"
-        when = row.at.astimezone().strftime("%Y-%m-%d %H:%M")
+        when = clocks.shown(row.at, row.door, offset=mixed)
         shown.add_row(
             when, plain(row.door), plain(row.subject_name), row.then.value, now, plain(row.text)
         )

@@ -12,7 +12,7 @@ request for which all pass opens:
 6. `person`: still enrolled, and enabled.
 7. `validity`: within the person's first and last day.
 8. `rule`: a rule of one of the person's groups is open now.
-9. `anti-passback`: not already inside.
+9. `anti-passback`: not already inside. Leaving is never refused: nobody may be locked in.
 10. `pin`: right, where one is needed. One that stands in for a face is looked at right after 5:
     whoever does not know it learns nothing about the person.
 11. `two-person`: a second allowed person came in time. The PIN goes before, so that both of them
@@ -79,6 +79,11 @@ def _made(name: str, check: Callable[[Case], Check], case: Case) -> Check:
 
 def _when(case: Case, at: datetime) -> str:
     return shown(at, zone_named(case.door.zone), near=case.request.at)
+
+
+def _day(case: Case, at: datetime) -> str:
+    """A moment with its date, also today: the end of a last day is the next one's midnight."""
+    return shown(at, zone_named(case.door.zone))
 
 
 def _passed(name: str, text: str, *, rule: str = "", notable: bool = False) -> Check:
@@ -173,10 +178,10 @@ def _validity(case: Case) -> Check:
     person, at = case.who.person, case.request.at
     begin, end = person.terms.begin(case.door.zone), person.terms.end(case.door.zone)
     if begin is not None and at < begin:
-        text = f"{person.name}'s access begins {_when(case, begin)}"
+        text = f"{person.name}'s access begins {_day(case, begin)}"
         return Check("validity", False, Reason.NOT_YET_VALID, text, retry_at=begin)
     if end is not None and at >= end:
-        text = f"{person.name}'s access ended {_when(case, end)}"
+        text = f"{person.name}'s access ended {_day(case, end)}"
         return Check("validity", False, Reason.EXPIRED, text)
     limit = f"until {_when(case, end)}" if end is not None else "without an end"
     return _passed("validity", f"{person.name}'s access is valid {limit}")

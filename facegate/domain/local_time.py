@@ -14,6 +14,7 @@ YEARS = range(2020, 2200)
 
 
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d)?)?", re.ASCII)
+_WITH_OFFSET = re.compile(r"(.*\d\d:\d\d)\s*([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 @lru_cache(maxsize=64)
@@ -78,6 +79,49 @@ def parse_local(text: str) -> datetime:
     if read.year not in YEARS:
         raise PolicyError(f"{text!r} is not between {YEARS.start} and {YEARS.stop - 1}.")
     return read
+
+
+def read_moment(text: str, zone: ZoneInfo) -> tuple[datetime, str]:
+    """Read a time that somebody typed, and say where it could mean something else.
+
+    Args:
+        text: what a clock at the door shows, or a time with `Z` or an offset such as `+01:00`.
+        zone: of the door.
+
+    Returns:
+        The moment, UTC, and a sentence about a time that this zone's clocks skip or show twice;
+        empty for all others.
+
+    Raises:
+        PolicyError: it is no time, or of a year of no use.
+    """
+    given = _WITH_OFFSET.fullmatch(text.strip())
+    if given is not None:
+        local = parse_local(given[1])
+        suffix = "+00:00" if given[2] in "Zz" else given[2]
+        try:
+            exact = datetime.fromisoformat(local.isoformat() + suffix).astimezone(timezone.utc)
+        except (ValueError, OverflowError) as error:
+            raise PolicyError(
+                f"{text!r} has no offset that a clock could have.", hint="Write +01:00 or Z."
+            ) from error
+        return exact, ""
+    local = parse_local(text)
+    at = moment(local, zone)
+    first, second = (local.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
+    if first == second:
+        return at, ""
+    taken = at.astimezone(zone)
+    if taken.replace(tzinfo=None) != local:
+        return at, (
+            f"Clocks in {zone.key} never show {local:%Y-%m-%d %H:%M}, as they are set forward "
+            f"then; the moment of that was taken, when they show {taken:%H:%M}."
+        )
+    other = local.replace(tzinfo=zone, fold=1).isoformat()
+    return at, (
+        f"Clocks in {zone.key} show {local:%Y-%m-%d %H:%M} twice, as they are set back then; the "
+        f"first time was taken ({taken.isoformat()}). The second is {other}."
+    )
 
 
 def shown(at: datetime, zone: ZoneInfo, near: datetime | None = None) -> str:

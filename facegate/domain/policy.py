@@ -164,6 +164,17 @@ def _names(what: str, given: Iterable[str], reserved: str = "") -> set[str]:
     return seen
 
 
+def refuse_alike(name: str, others: Iterable[str]) -> None:
+    """Refuse a new door's name that differs from another only by case: who could tell them apart?
+
+    Raises:
+        PolicyError: there is one.
+    """
+    for other in others:
+        if other != name and other.casefold() == name.casefold():
+            raise PolicyError(f"There already is a door {other!r}; {name!r} is too much like it.")
+
+
 Value = TypeVar("Value")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from facegate.doors.gpio_lines import Lines, Wiring
+from facegate.doors.gpio_lines import PINS, Lines, Wiring
 from facegate.doors.pulses import PulsedOutput
 from facegate.doors.secrets import OutputContext
 from facegate.doors.spec import DoorSpec, Options, whole_number
@@ -43,6 +43,7 @@ class GpioDoor(PulsedOutput):
     api_version = 1
     summary = "a pin of a small computer"
     form = "gpio:PIN[?active=high|low&contact=PIN&open=high|low&chip=/dev/gpiochip0]"
+    needs = (PINS,)
     after_kill = "the kernel's driver decides: most pins go back to inputs, some keep their level"
 
     def __init__(self, settings: GpioSettings, context: OutputContext) -> None:  # noqa: ARG002

@@ -9,9 +9,11 @@ from typing import Any, Protocol
 
 from typing_extensions import Self
 
+from facegate.doors.libraries import Library
 from facegate.doors.spec import Options
 from facegate.errors import DoorError
 
+PINS = Library("gpiod or gpiozero", "gpio", ("gpiod", "gpiozero"))
 LIBRARIES = ("auto", "gpiod", "gpiozero")
 DEFAULT_CHIP = "/dev/gpiochip0"
 CONSUMER = "facegate"

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from facegate.domain.steady import steady_seconds
+from facegate.doors.libraries import Library
 from facegate.doors.messages import order, utc_now
 from facegate.doors.network import Link
 from facegate.doors.pulses import PulsedOutput
@@ -72,6 +73,7 @@ class MqttDoor(PulsedOutput):
         "mqtt[s]://HOST[:PORT]/TOPIC[?user=NAME&key=SECRET-NAME&on=ON&off=OFF&contact=TOPIC"
         "&timeout=S&ca=FILE]"
     )
+    needs = (Library("paho-mqtt", "mqtt", ("paho",)),)
     after_kill = "the broker publishes the order to lock; the receiver also has pulse_s"
 
     def __init__(self, settings: MqttSettings, context: OutputContext) -> None:

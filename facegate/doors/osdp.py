@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from facegate.domain.steady import steady_seconds
+from facegate.doors.libraries import Library
 from facegate.doors.pulses import PulsedOutput
 from facegate.doors.secrets import OutputContext, need_library
 from facegate.doors.spec import DoorSpec, Options
@@ -58,6 +59,7 @@ class OsdpDoor(PulsedOutput):
     api_version = 1
     summary = "an output of an OSDP device, secure channel only"
     form = "osdp:/dev/ttyUSB0[?address=1&output=0&baud=9600&key=SECRET-NAME]"
+    needs = (Library("libosdp", "osdp", ("osdp",)), Library("pyserial", "osdp", ("serial",)))
     after_kill = "the device ends the pulse by itself"
 
     def __init__(self, settings: OsdpSettings, context: OutputContext) -> None:

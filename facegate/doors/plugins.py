@@ -18,6 +18,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
+from facegate.doors.libraries import Library, what_is_missing
 from facegate.doors.secrets import OutputContext
 from facegate.doors.spec import DoorSpec
 from facegate.errors import DoorError
@@ -63,6 +64,8 @@ class OutputPlugin(Protocol):
         summary: what it is, for lists.
         form: how its text is written.
         after_kill: what happens to the lock when the process is killed during a pulse.
+
+    A class may also have `needs`, a tuple of `facegate.doors.libraries.Library`.
     """
 
     api_version: int
@@ -87,12 +90,15 @@ class PluginEntry:
         origin: `module:class`.
         failure: why it cannot be used; empty when it can.
         plugin: the class, None when it failed.
+        missing: libraries that are not installed, and how to get them; texts of the output can be
+            checked all the same.
     """
 
     name: str
     origin: str
     failure: str = ""
     plugin: OutputPlugin | None = None
+    missing: str = ""
 
 
 def found_entries() -> list[tuple[str, str]]:
@@ -173,4 +179,5 @@ def _load(name: str, origins: list[str]) -> PluginEntry:
     lacks += [one for one in ("summary", "form", "after_kill") if not hasattr(plugin, one)]
     if lacks:
         return PluginEntry(name, origin, f"it lacks {', '.join(lacks)}.")
-    return PluginEntry(name, origin, "", plugin)
+    needs = [one for one in getattr(plugin, "needs", ()) if isinstance(one, Library)]
+    return PluginEntry(name, origin, "", plugin, what_is_missing(needs))

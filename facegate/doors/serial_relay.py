@@ -14,6 +14,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import Any
 
+from facegate.doors.libraries import Library
 from facegate.doors.pulses import PulsedOutput
 from facegate.doors.relay_protocols import (
     BAUD,
@@ -51,6 +52,7 @@ class SerialDoor(PulsedOutput):
     api_version = 1
     summary = "a relay board on a serial or USB port"
     form = "serial:/dev/ttyUSB0[?protocol=lcus|kmtronic|numato|waveshare&channel=1&baud=9600]"
+    needs = (Library("pyserial", "serial", ("serial",)),)
     after_kill = "stays open until the next start, except protocol=waveshare, which has a timer"
 
     def __init__(self, settings: SerialSettings, context: OutputContext) -> None:  # noqa: ARG002

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 
 from facegate.doors.gpio import MAX_PIN
-from facegate.doors.gpio_lines import Lines, Wiring
+from facegate.doors.gpio_lines import PINS, Lines, Wiring
 from facegate.doors.pulses import PulsedOutput
 from facegate.doors.secrets import OutputContext
 from facegate.doors.spec import DoorSpec, Options, whole_number
@@ -70,6 +70,7 @@ class WiegandDoor(PulsedOutput):
     api_version = 1
     summary = "shows a card to an old door controller over two wires"
     form = "wiegand:D0,D1?facility=0..255&card=0..65535[&active=low|high&chip=/dev/gpiochip0]"
+    needs = (PINS,)
     after_kill = "the controller at the other end locks by itself"
 
     def __init__(self, settings: WiegandSettings, context: OutputContext) -> None:  # noqa: ARG002

@@ -160,6 +160,9 @@ class ReceiptRepository(Protocol):
     def latest(self) -> Receipt | None:
         """The newest decision, or None."""
 
+    def last_at(self, door: str) -> datetime | None:
+        """When the newest decision of a door was made, or None."""
+
     def since(self, at: datetime) -> list[Receipt]:
         """All decisions from a moment on, oldest first."""
 

@@ -13,7 +13,7 @@ from facegate.domain.canonical import canonical_text, microseconds, moment, read
 from facegate.domain.chain import ERASURE, genesis, opened
 from facegate.domain.receipts import Part, Receipt
 from facegate.domain.stored_entries import StoredEntry, StoredPart
-from facegate.errors import ReceiptError
+from facegate.errors import InputError, ReceiptError
 from facegate.ports.devices import Clock
 from facegate.ports.store import Store
 from facegate.services.anchor_file import read_anchors
@@ -112,7 +112,8 @@ def verify_export(
     """Verify an export by itself, and against a copy of the anchor file where there is one.
 
     Raises:
-        ReceiptError: the file cannot be read, or is no export.
+        InputError: the file cannot be read.
+        ReceiptError: it is no export.
     """
     report = VerifyReport()
     head = _head(path)
@@ -187,6 +188,8 @@ def _exported(entry: StoredEntry, *, people: bool) -> dict[str, Any]:
 
 def _imported(line: dict[str, Any]) -> StoredEntry:
     """An exported line as an entry. Raises KeyError, TypeError or ValueError for nonsense."""
+    if set(line) - {"parts"} != {"sequence", "previous", "hash", "entry"}:
+        raise KeyError("a line has other keys")
     parts = {
         name: StoredPart(bytes.fromhex(part["salt"]), canonical_text(part["content"]))
         for name, part in line.get("parts", {}).items()
@@ -231,7 +234,7 @@ def _head(path: Path) -> dict[str, Any]:
             raise ValueError("no head")
         int(head["after"]), moment(int(head["at_us"])), str(head["store"])
     except OSError as error:
-        raise ReceiptError(f"{path} cannot be read ({error.strerror}).") from error
+        raise InputError(f"{path} cannot be read ({error.strerror}).") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ReceiptError(
             f"{path} is no export of receipts.",

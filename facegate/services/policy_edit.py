@@ -9,7 +9,7 @@ from datetime import datetime
 from facegate.domain.doors import Door
 from facegate.domain.facts import DoorState
 from facegate.domain.lockout import Attempts
-from facegate.domain.policy import EVERYONE, Person, Policy, Rule, Terms
+from facegate.domain.policy import EVERYONE, Person, Policy, Rule, Terms, refuse_alike
 from facegate.domain.schedules import ALWAYS, Holiday, Schedule
 from facegate.errors import UnknownSubject
 from facegate.ports.store import UnitOfWork
@@ -36,6 +36,7 @@ class PolicyEditor:
 
     def add_door(self, door: Door, *, everyone: bool = False) -> None:
         """Add a door; with everyone, all who are enrolled may always pass it."""
+        refuse_alike(door.name, (one.name for one in self._work.doors.list()))
         self._work.doors.add(door, self._at)
         self._note("door add", door.name)
         if everyone:
@@ -45,13 +46,14 @@ class PolicyEditor:
         """A door as it is now."""
         return self._work.doors.by_name(name)
 
-    def set_door(self, door: Door) -> None:
-        """Change a door; nothing happens when it is like that already."""
+    def set_door(self, door: Door) -> bool:
+        """Change a door; False, and nothing happens, when it is like that already."""
         before = self._work.doors.by_name(door.name).as_dict()
         changed = [key for key, value in door.as_dict().items() if before[key] != value]
         if changed:
             self._work.doors.set(door)
             self._note("door set", f"{door.name}: {', '.join(changed)}")
+        return bool(changed)
 
     def enable_door(self, name: str, *, enabled: bool) -> None:
         """Switch a door on or off."""

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from facegate.domain.doors import Door
-from facegate.domain.policy import Group, Person, Policy, Rule, Terms
+from facegate.domain.policy import Group, Person, Policy, Rule, Terms, refuse_alike
 from facegate.domain.schedules import ALWAYS, Holiday, Hours, OnHolidays, Schedule, Window
 from facegate.errors import PolicyError
 
@@ -111,8 +111,11 @@ def read_policy(text: str, people: tuple[Person, ...]) -> Policy:
     terms = dict(_terms(content))
     for name in sorted(set(terms) - {one.name for one in people}):
         raise PolicyError(f"The file names {name!r}, who is not enrolled.")
+    doors = _sorted(Door.from_dict(row) for row in _rows(content, "doors", None))
+    for door in doors:
+        refuse_alike(door.name, (one.name for one in doors))
     return Policy(
-        doors=_sorted(Door.from_dict(row) for row in _rows(content, "doors", None)),
+        doors=doors,
         groups=_sorted(_group(row) for row in _rows(content, "groups", {"name", "members"})),
         schedules=_sorted(_schedule(row) for row in _rows(content, "schedules", _SCHEDULE)),
         holidays=_sorted(_holiday(row) for row in _rows(content, "holidays", _HOLIDAY)),

@@ -121,6 +121,17 @@ class SqlReceipts:
         newest = _decisions().order_by(receipts.c.sequence.desc()).limit(1)
         return next((one for one in self._opened(newest) if isinstance(one, Receipt)), None)
 
+    def last_at(self, door: str) -> datetime | None:
+        """When the newest decision of a door was made, or None. Does not open the receipt."""
+        query = (
+            select(receipts.c.at)
+            .where(receipts.c.door == storable(door))
+            .order_by(receipts.c.sequence.desc())
+            .limit(1)
+        )
+        found: datetime | None = self._connection.execute(query).scalar()
+        return found
+
     def since(self, at: datetime) -> builtins.list[Receipt]:
         """All decisions from a moment on, oldest first."""
         query = _decisions().where(receipts.c.at >= at).order_by(receipts.c.sequence)

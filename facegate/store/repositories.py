@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from facegate.domain.calibration import Calibration
 from facegate.domain.decisions import Rate, Threshold
+from facegate.domain.names import MAX_COMPARED, near_names
 from facegate.domain.people import Event, KeptCrop, Subject, Template
 from facegate.domain.tails import ScoreTails
 from facegate.domain.targets import ThresholdTarget
@@ -75,7 +76,8 @@ class SqlSubjects(_Repository):
         """Find a person by exact name. Raises UnknownSubject."""
         subject = self.find(name)
         if subject is None:
-            raise UnknownSubject(name)
+            every = self._connection.execute(select(subjects.c.name).limit(MAX_COMPARED))
+            raise UnknownSubject(name, near_names(name, every.scalars()))
         return subject
 
     def find(self, name: str) -> Subject | None:

@@ -102,7 +102,38 @@ def test_the_log_filters_and_follows_names(gate: FaceGate) -> None:
     assert found("--reason", "unknown_face", "--limit", 1) == [6]
     assert found("--since", "2026-01-02 03:07+00:00") == [4, 5, 6]
     assert facegate("audit", "log", "--reason", "bored").code == 4
-    assert "There are no such" in facegate("audit", "log", "--person", "Nobody").out
+    assert "There are no such" in facegate("audit", "log", "--since", "2027-01-01").out
+    assert facegate("audit", "log", "--person", "Nobody").code == 5
+    assert facegate("audit", "log", "--door", "nodoor").code == 14
+
+
+def test_every_table_of_decisions_has_one_clock_that_it_names(gate: FaceGate) -> None:
+    assert "time (UTC)" in facegate("audit", "log").out, "the doors of these receipts are gone"
+    assert facegate("doors", "add", "lobby", "--zone", "Asia/Tokyo").code == 0
+    ours = facegate("audit", "log", "--door", "lobby").out
+    assert "time (Asia/Tokyo)" in ours
+    assert "2026-01-02 12:05:05" in ours
+    mixed = facegate("audit", "log").out
+    assert "time at the door" in mixed
+    assert "2026-01-02 12:05:05+09:00" in mixed
+    assert "2026-01-02 03:04:05+00:00" in mixed
+    assert "(Asia/Tokyo)" in facegate("audit", "show", 2).out
+
+
+def test_a_file_that_is_not_there_is_no_broken_chain(tmp_path: Path) -> None:
+    ran = facegate("audit", "verify", "--file", tmp_path / "none.jsonl")
+    assert ran.code == 4
+    assert "none.jsonl" in ran.err
+
+
+def test_an_export_does_not_write_over_a_file_unasked(gate: FaceGate, tmp_path: Path) -> None:
+    file = tmp_path / "all.jsonl"
+    assert facegate("audit", "export", file).code == 0
+    before = file.read_bytes()
+    assert facegate("audit", "export", file, "--after", 3).code == 4
+    assert file.read_bytes() == before
+    assert facegate("audit", "export", file, "--after", 3, "--force").code == 0
+    assert file.read_bytes() != before
 
 
 def test_show_tells_everything_and_no_missing_number(gate: FaceGate) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from commands import facegate, process
 from fakes import NOW
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from facegate.bootstrap import start
 from facegate.cli import policy_replay
 from facegate.cli.main import app
+from facegate.domain.lockout import Attempts
 from facegate.domain.reasons import Reason
 from facegate.domain.receipts import ReceiptDraft
 from facegate.errors import FacegateError
@@ -117,6 +122,8 @@ def test_visitors_pins_and_look_alikes(people: None) -> None:
     assert access == {
         "keypad_number": 1, "groups": [], "valid_from": None, "valid_until": None,
         "always_pin": True, "has_pin": True,
+        "held_back": None, "held_back_until": None,
+        "claims_held_back": None, "claims_held_back_until": None,
     }  # fmt: skip
     assert b"73915" not in b"".join(
         file.read_bytes() for file in start().settings.data_dir.glob("facegate.db*")
@@ -232,3 +239,201 @@ def test_empty_lists_say_what_to_do() -> None:
     assert json.loads(here("doors", "list", "--json")[1]) == []
     assert json.loads(here("groups", "list", "--json")[1]) == [{"name": "everyone", "members": []}]
     assert "nobody may pass" in here("policy", "show")[1]
+
+
+def test_a_file_that_was_cut_off_wipes_nothing(people: None, tmp_path: Path) -> None:
+    ok("doors", "add", "lobby", "--everyone")
+    ok("doors", "add", "side")
+    file = tmp_path / "policy.toml"
+    ok("policy", "export", file)
+    whole = file.read_text(encoding="utf-8")
+    for text in ("", "# comments only", whole[: whole.index("[[rules]]")]):
+        file.write_text(text, encoding="utf-8")
+        assert here("policy", "import", file, "--yes")[0] == 14
+        code, out = here("policy", "import", file, typed="y\n")
+        assert (code, "?" in out) == (14, False), "it is read before anything is asked"
+    assert json.loads(ok("policy", "show", "--json"))["rules"], "nothing was changed"
+    file.write_text(whole.replace("side", "back"), encoding="utf-8")
+    code, out = here("policy", "import", file, typed="n\n")
+    assert code == 1
+    assert "There is: 2 doors" in out
+    assert "will be gone: side" in out
+    assert "Gone: side" in ok("policy", "import", file, "--yes")
+    ok("people", "validity", "Ana", "--until", "2026-01-31")
+    assert here("policy", "import", file, "--yes")[0] == 14, "Ana would pass for ever"
+    file.write_text("", encoding="utf-8")
+    assert "0 doors" in ok("policy", "import", file, "--yes", "--empty")
+    assert json.loads(ok("policy", "show", "--json"))["doors"] == []
+    ok("policy", "import", file, "--yes")
+
+
+def test_an_export_of_the_policy_keeps_a_file_that_is_there(people: None, tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    ok("policy", "export", file)
+    before = file.read_text(encoding="utf-8")
+    ok("doors", "add", "lobby")
+    for arguments in ((file,), ("--output", file)):
+        assert here("policy", "export", *arguments)[0] == 4
+        assert file.read_text(encoding="utf-8") == before
+    ok("policy", "export", file, "--force")
+    assert "lobby" in file.read_text(encoding="utf-8")
+    assert here("policy", "export", file, "-o", file)[0] == 2
+
+
+def test_addresses_are_checked_when_they_are_saved(people: None, tmp_path: Path) -> None:
+    ok("doors", "add", "lobby", "--everyone")
+    for option, address, code in (
+        ("--output", "foo:bar", 13),
+        ("--output", "gpio:17?puls=1", 13),
+        ("--output", "nothing", 13),
+        ("--source", "foo://bar", 4),
+        ("--source", "foo:bar", 4),
+        ("--source", "rtsp://", 4),
+        ("--source", "usb:999", 4),
+    ):
+        assert here("doors", "add", "x", option, address)[0] == code, address
+        assert here("doors", "set", "lobby", option, address)[0] == code, address
+        file = tmp_path / "policy.toml"
+        key = option.removeprefix("--")
+        file.write_text(
+            f"[[doors]]\nname = 'lobby'\n{key} = '{address}'\n"
+            "[[rules]]\ngroup = 'everyone'\ndoor = 'lobby'"
+        )
+        assert here("policy", "import", file, "--yes")[0] == code, address
+    assert [one["name"] for one in json.loads(ok("doors", "list", "--json"))] == ["lobby"]
+    assert "Nothing contradicts itself" in ok("policy", "check")
+    for address in ("0", "usb:Acme-1", "rtsp://u:p@cam/1", "test:?fps=5", "/not/yet.avi"):
+        ok("doors", "set", "lobby", "--source", address)
+    with start().store.transaction() as work:
+        old = work.doors.by_name("lobby")
+        work.doors.set(replace(old, output="foo:bar", source="foo://u:hunter2@bar"))
+        work.commit()
+    code, out = here("policy", "check", "--json")
+    assert code == 11
+    assert "hunter2" not in out
+    assert {one["kind"] for one in json.loads(out)} == {"bad_source", "bad_output"}
+    ok("doors", "set", "lobby", "--pin", "fallback")
+
+
+def test_clocks_that_change_are_told(people: None) -> None:
+    ok("doors", "add", "lobby", "--everyone", "--zone", "Europe/Berlin")
+    tried = ("policy", "test", "--person", "Ana", "--door", "lobby", "--at")
+    skipped = json.loads(ok(*tried, "2026-03-29 02:30", "--json"))
+    assert skipped["at"] == "2026-03-29T03:00:00+02:00"
+    assert "never show 2026-03-29 02:30" in skipped["time_note"]
+    assert "never show" in ok(*tried, "2026-03-29 02:30")
+    twice = json.loads(ok(*tried, "2026-10-25 02:30", "--json"))
+    assert "2026-10-25T02:30:00+01:00" in twice["time_note"]
+    for at, local in (
+        ("2026-10-25 02:30+01:00", "2026-10-25T02:30:00+01:00"),
+        ("2026-10-25T02:30:00+02:00", "2026-10-25T02:30:00+02:00"),
+        ("2026-10-25 00:30Z", "2026-10-25T02:30:00+02:00"),
+        ("2026-07-01 12:00", "2026-07-01T12:00:00+02:00"),
+    ):
+        found = json.loads(ok(*tried, at, "--json"))
+        assert (found["at"], found["time_note"]) == (local, None)
+    for at in ("2026-10-25Z", "2026-10-25 02:30+25:00", "2026-10-25 02:30 CET"):
+        assert here(*tried, at)[0] == 14
+
+
+def test_names_that_nobody_knows_are_told_before_any_question(people: None) -> None:
+    ok("doors", "add", "lobby")
+    for arguments, code in (
+        (("doors", "remove", "gone"), 14),
+        (("groups", "remove", "gone"), 14),
+        (("people", "remove", "Cem"), 5),
+        (("policy", "replay", "--door", "gone"), 14),
+        (("doors", "add", "Lobby"), 14),
+        (("doors", "set", "lobby"), 14),
+    ):
+        assert here(*arguments, typed="y\n")[0] == code, arguments
+    assert "was like that already" in ok("doors", "set", "lobby", "--pin", "never")
+    asked = facegate("people", "show", "ana")
+    assert asked.code == 5
+    assert "Did you mean 'Ana'?" in asked.err
+
+
+def test_two_doors_of_a_file_differ_by_more_than_case(people: None, tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text("[[doors]]\nname = 'lobby'\n[[doors]]\nname = 'Lobby'", encoding="utf-8")
+    assert here("policy", "import", file, "--yes")[0] == 14
+
+
+def test_a_door_is_shown_with_its_rules_in_lines(people: None) -> None:
+    ok("doors", "add", "lobby", "--everyone")
+    ok("groups", "add", "staff")
+    ok("policy", "allow", "staff", "lobby")
+    shown = ok("doors", "show", "lobby")
+    assert "\ufffd" not in shown
+    assert "staff at lobby" in shown
+    (row,) = json.loads(ok("doors", "list", "--json"))
+    assert row["last_decision_at"] is None, "it never decided"
+    at = NOW + timedelta(minutes=3)
+    start().audit_trail().append(ReceiptDraft(at, "lobby", "0", Reason.UNKNOWN_FACE))
+    for command in (("doors", "list"), ("doors", "show", "lobby")):
+        found = json.loads(ok(*command, "--json"))
+        row = found[0] if isinstance(found, list) else found
+        assert row["last_decision_at"] == at.isoformat()
+
+
+def test_who_is_held_back_is_shown_with_the_person(people: None) -> None:
+    gate = start()
+    now = gate.clock()
+    with gate.store.transaction() as work:
+        number = work.subjects.by_name("Ana").subject_id
+        work.access.set_attempts(
+            number, "pins", Attempts(6, now, blocked_until=now + timedelta(hours=1))
+        )
+        work.access.set_attempts(number, "claims", Attempts(50, now, locked=True))
+        work.commit()
+    access = json.loads(ok("people", "show", "Ana", "--json"))["access"]
+    assert access["held_back"] == "rate_limited"
+    assert access["held_back_until"] == (now + timedelta(hours=1)).isoformat()
+    assert (access["claims_held_back"], access["claims_held_back_until"]) == ("locked_out", None)
+    shown = ok("people", "show", "Ana")
+    assert "Ana is held back: until" in shown
+    assert "without a face, is held back" in shown
+    ok("people", "reset", "Ana")
+    assert "held back" not in ok("people", "show", "Ana")
+
+
+def test_the_replayed_past_is_on_the_clock_of_its_doors(people: None) -> None:
+    ok("doors", "add", "lobby", "--zone", "Asia/Tokyo")
+    gate = start()
+    now = gate.clock()
+    known = {"tau": 0.5, "similarity": 0.7, "margin": 0.05}
+    gate.audit_trail().append(ReceiptDraft(now, "lobby", "0", Reason.GRANTED, 1, "Ana", **known))
+    shown = ok("policy", "replay")
+    assert "time (Asia/Tokyo)" in shown
+    assert f"{now.astimezone(ZoneInfo('Asia/Tokyo')):%Y-%m-%d %H:%M:%S}" in shown
+    gate.audit_trail().append(ReceiptDraft(now, "gone", "0", Reason.GRANTED, 1, "Ana", **known))
+    mixed = ok("policy", "replay")
+    assert "time at the door" in mixed
+    assert "+09:00" in mixed
+    assert "+00:00" in mixed
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "name"),
+    [
+        (("policy", "test"), "door", "lobby"),
+        (("policy", "test"), "person", "Ana"),
+        (("policy", "replay"), "door", "lobby"),
+        (("audit", "log"), "door", "lobby"),
+        (("audit", "log"), "person", "Ana"),
+        (("outputs", "test"), "door", "lobby"),
+        (("people", "show"), "name", "Ana"),
+        (("people", "remove"), "name", "Ana"),
+    ],
+)
+def test_names_complete_themselves(
+    people: None, command: tuple[str, ...], option: str, name: str
+) -> None:
+    ok("doors", "add", "lobby")
+    found: Any = get_command(app)
+    for word in command:
+        found = found.commands[word]
+    (wanted,) = [one for one in found.params if one.name == option]
+    context = found.make_context("", [], resilient_parsing=True)
+    completed = wanted.shell_complete(context, name[:2])
+    assert [one.value for one in completed] == [name]

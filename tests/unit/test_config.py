@@ -64,3 +64,34 @@ def test_passwords_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_database_is_a_file_in_the_data_folder(tmp_path: Path) -> None:
     assert load_settings().url == f"sqlite:///{tmp_path / 'data' / 'facegate.db'}"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("thread = 3", "'thread' is not a setting"),
+        ("[detector]\nmin_face = 3", "'detector.min_face' is not a setting"),
+    ],
+)
+def test_an_unknown_setting_of_a_file_is_named_with_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str
+) -> None:
+    write_toml(tmp_path, monkeypatch, text)
+    with pytest.raises(ConfigError, match=said) as caught:
+        load_settings()
+    assert str(tmp_path / "facegate.toml") in str(caught.value)
+    assert "Did you mean" in caught.value.hint
+
+
+def test_an_unknown_nested_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACEGATE_DETECTOR__MIN_FACE", "3")
+    with pytest.raises(ConfigError, match="variable FACEGATE_DETECTOR__MIN_FACE") as caught:
+        load_settings()
+    assert "'min_face_px'" in caught.value.hint
+
+
+def test_a_value_out_of_bounds_says_where_it_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACEGATE_THREADS", "-1")
+    with pytest.raises(ConfigError, match="threads") as caught:
+        load_settings()
+    assert "FACEGATE_THREADS" in caught.value.hint

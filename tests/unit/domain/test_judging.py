@@ -422,6 +422,13 @@ def test_a_denial_says_when_it_ended_and_when_it_opens_again() -> None:
     assert ruling.retry_at == datetime(2026, 12, 24, 7, tzinfo=timezone.utc)
 
 
+def test_an_access_that_ended_today_is_told_with_its_day() -> None:
+    ended = judge(ASKED, person(GOOD, valid_until="2026-12-23")).ruling
+    assert ended.explanation == "Ana's access ended Wed 2026-12-23 00:00"
+    begins = judge(ASKED, person(GOOD, valid_from="2026-12-23 18:00")).ruling
+    assert begins.explanation == "Ana's access begins Wed 2026-12-23 18:00"
+
+
 def test_another_open_rule_is_enough() -> None:
     other = (Rule("cleaners", "lobby"), ALWAYS)
     ruling = judge(ASKED, about(GOOD, grants=((RULE, NEVER), other))).ruling

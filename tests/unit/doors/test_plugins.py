@@ -122,3 +122,46 @@ def test_secrets_come_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> None
     ran = facegate("outputs", "test", "webhook:http://localhost:9/?key=lobby&timeout=0.1")
     assert ran.code == 13
     assert "0123456789abcdef" not in ran.out + ran.err
+
+
+def test_a_missing_library_is_listed_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("paho", "serial", "gpiod", "gpiozero", "osdp"):
+        monkeypatch.setitem(sys.modules, module, None)
+    listed = {one["name"]: one for one in facegate("outputs", "list", "--json").json()}
+    for name, extra in (
+        ("mqtt", "mqtt"),
+        ("mqtts", "mqtt"),
+        ("serial", "serial"),
+        ("gpio", "gpio"),
+        ("wiegand", "gpio"),
+        ("osdp", "osdp"),
+    ):
+        assert f"pip install 'facegate[{extra}]'" in listed[name]["failure"]
+    assert listed["simulator"]["failure"] is None
+    shown = facegate("outputs", "list").out
+    assert "libosdp and pyserial" in shown
+    assert shown.count("publishes orders to an MQTT broker") == 1
+    assert "mqtt, mqtts" in shown
+
+
+def test_an_output_that_cannot_lock_is_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    ordered = []
+
+    class Stuck:
+        def unlock(self, pulse_s: float, reference: str) -> None:
+            ordered.append((pulse_s, reference))
+
+        def lock(self) -> None:
+            raise DoorError("the bolt is stuck.")
+
+        def is_open(self) -> None:
+            return None
+
+        def close(self) -> None:
+            return None
+
+    monkeypatch.setattr("facegate.bootstrap.FaceGate.door_output", lambda *_: Stuck())
+    ran = facegate("outputs", "test", "simulator:", "--pulse", "0.1", "--json")
+    assert ran.code == 13
+    assert "the bolt is stuck" in ran.err
+    assert (ran.json()["opened"], ordered) == (False, [])

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from receipts_made import draft, trail
 
 from facegate.domain.receipts import Part
-from facegate.errors import ReceiptError
+from facegate.errors import InputError, ReceiptError
 from facegate.services import verify_receipts
 from facegate.services.audit_report import VerifyReport, verify_store
 from facegate.services.export_receipts import export_csv, export_jsonl, verify_export
@@ -387,12 +387,22 @@ def test_a_table_for_spreadsheets_has_a_row_for_each_decision(made: Path, tmp_pa
     store.close()
 
 
+@pytest.mark.parametrize("key", ["pa0ts", "more"])
+def test_a_line_with_another_key_is_found(exported: Path, tmp_path: Path, key: str) -> None:
+    lines = exported.read_text().splitlines(keepends=True)
+    (place, *_) = [at for at, line in enumerate(lines) if '"parts":{}' in line]
+    there = '"parts":{}' if key == "more" else ""
+    lines[place] = lines[place].replace('"parts":{}', f'"{key}":{{}},{there}'.rstrip(","))
+    (tmp_path / "x.jsonl").write_text("".join(lines))
+    assert not verify_export(tmp_path / "x.jsonl").intact
+
+
 @pytest.mark.parametrize("text", ["", "{}", "nonsense", '{"facegate_receipts":2}', "[]", "\xff"])
 def test_a_file_that_is_no_export_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.jsonl").write_bytes(text.encode("latin-1"))
     with pytest.raises(ReceiptError):
         verify_export(tmp_path / "x.jsonl")
-    with pytest.raises(ReceiptError, match="cannot be read"):
+    with pytest.raises(InputError, match="cannot be read"):
         verify_export(tmp_path / "missing.jsonl")
 
 
