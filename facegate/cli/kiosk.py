@@ -10,11 +10,17 @@ from typing import Annotated
 import typer
 
 from facegate.cli.output import fail, remark
+from facegate.cli.policy_options import complete_door
 from facegate.errors import ConfigError, DoorError, FacegateError
 
 
 def kiosk(
-    door: Annotated[str, typer.Option("--door", help="Name of the door, see `facegate doors`.")],
+    door: Annotated[
+        str,
+        typer.Option(
+            "--door", help="Name of the door, see `facegate doors`.", autocompletion=complete_door
+        ),
+    ],
     source: Annotated[
         str, typer.Option("--source", help="Camera, as in `facegate watch`. Empty: the door's own.")
     ] = "",
