@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 FILM_SIZE_WH = (1280, 720)
 FILM_FPS = 30
 DOOR = "bench"
+MOST_VALUES = 120
+"""Of memory, over the whole time; the first after ten seconds."""
 
 
 def live(
@@ -209,31 +212,34 @@ class _Again:
 def _measure(gate: FaceGate, address: str, seconds: float) -> dict[str, Any]:
     from facegate.doorway import Doorway
 
-    events: list[GateEvent] = []
+    # What is kept here would count as the gate's memory, so it is little.
+    elapsed: list[float] = []
+    reasons: Counter[str] = Counter()
     stop = threading.Event()
     memory: list[float] = []
+    every_s = max(1, int(seconds) // MOST_VALUES)
+
+    def count(event: GateEvent) -> None:
+        if event.kind == "decision":
+            reasons[str(event.details["reason"])] += 1
+            if event.details.get("elapsed_s"):
+                elapsed.append(event.details["elapsed_s"])
 
     def watch_memory() -> None:
         for number in range(int(seconds)):
             if stop.wait(1.0):
                 return
-            if number >= 10:
+            if number >= 10 and (number - 10) % every_s == 0:
                 memory.append(_resident_mb())
         stop.set()
 
-    with Doorway(gate, DOOR, on_event=events.append, camera=_Again(address)) as doorway:
+    with Doorway(gate, DOOR, on_event=count, camera=_Again(address)) as doorway:
         began, used = time.perf_counter(), time.process_time()
         threading.Thread(target=watch_memory, daemon=True).start()
         doorway.run(stop)
         taken, used = time.perf_counter() - began, time.process_time() - used
     figures = doorway.figures
-    decisions = [event for event in events if event.kind == "decision"]
-    elapsed = [event.details["elapsed_s"] for event in decisions if event.details.get("elapsed_s")]
     steps = sorted(1000 * value for value in figures.step_s)
-    reasons: dict[str, int] = {}
-    for event in decisions:
-        reason = str(event.details["reason"])
-        reasons[reason] = reasons.get(reason, 0) + 1
     return {
         "seconds": taken,
         "frames": figures.frames,
@@ -246,7 +252,7 @@ def _measure(gate: FaceGate, address: str, seconds: float) -> dict[str, Any]:
             "p95": steps[int(0.95 * (len(steps) - 1))] if steps else None,
             "max": steps[-1] if steps else None,
         },
-        "reasons": reasons,
+        "reasons": dict(reasons),
         "decision_s": {
             "median": statistics.median(elapsed) if elapsed else None,
             "max": max(elapsed, default=None),
