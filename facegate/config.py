@@ -194,7 +194,7 @@ class Settings(BaseSettings):
         0,
         ge=0,
         le=256,
-        description="Threads that a network may use; 0: as many as there are cores.",
+        description="Threads of the detection and the embedding network; 0: one for each core.",
     )
     models_dir: Path | None = Field(
         None,

@@ -215,7 +215,7 @@ class Doorway:
         """Lock the door and let go of everything. May be called twice."""
         with ExitStack() as stack:  # in the order from the last; each happens whatever others do
             stack.callback(self._sole.close)
-            stack.callback(self._desk.close)
+            stack.callback(self._desk.close, trusts_clock=not self.gate.doubts_clock)
             stack.callback(self.gate.close)
             stack.callback(self.camera.close)
             stack.callback(self._controller.close)

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from commands import facegate
 
-pytest.importorskip("PyQt6.QtWidgets", exc_type=ImportError)
+pytest.importorskip(
+    "PyQt6.QtWidgets", exc_type=ImportError, reason="the window needs PyQt6 (extra kiosk)"
+)
 
 from facegate.bootstrap import start
 from facegate.camera.opening import open_camera

@@ -12,7 +12,9 @@ import time
 import numpy as np
 import pytest
 
-pytest.importorskip("PyQt6.QtWidgets", exc_type=ImportError)
+pytest.importorskip(
+    "PyQt6.QtWidgets", exc_type=ImportError, reason="the window needs PyQt6 (extra kiosk)"
+)
 
 from PyQt6.QtCore import QTimer
 

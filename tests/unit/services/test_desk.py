@@ -101,3 +101,12 @@ def test_the_chain_is_whole_and_anchored_when_nobody_waits(place: Place) -> None
     report = verify_store(place.store, place.anchors)
     assert report.intact
     assert place.anchors.read_text(encoding="utf-8").count("\n") >= 2
+
+
+def test_the_end_of_a_gate_is_anchored_unless_its_clock_is_in_doubt(place: Place) -> None:
+    ended: list[bool] = []
+    place.desk._trail.settle = lambda *, at_end=False: ended.append(at_end)
+    place.desk.close(trusts_clock=False)
+    assert ended == []
+    place.desk.close()
+    assert ended == [True]

@@ -278,7 +278,7 @@ def test_broken_annotations_are_told(tmp_path: Path, text: str) -> None:
 
 
 def test_wider_boxes_marked_invalid_are_ignored(tmp_path: Path) -> None:
-    savemat = pytest.importorskip("scipy.io").savemat
+    savemat = pytest.importorskip("scipy.io", reason="MATLAB files are written by scipy").savemat
 
     def nested(*values: object) -> FloatArray:
         cell = np.empty((len(values), 1), object)
