@@ -11,6 +11,7 @@ import typer
 from facegate.cli import evaluate_detection, evaluate_fairness, evaluate_gate, evaluate_pad
 from facegate.cli.evaluate_tables import (
     CacheOption,
+    OnePersonOption,
     growth_tables,
     non_mated_table,
     rate_cells,
@@ -63,11 +64,12 @@ def verification(
         Path | None,
         typer.Option("--non-mated-root", help="Folder that this list's paths start from."),
     ] = None,
+    one_person: OnePersonOption = None,
     most_alike: Annotated[
         Path | None,
         typer.Option(
             "--most-alike",
-            help="Write the list's most alike pairs as CSV: look whether they show one person.",
+            help="Write the list's 200 most alike pairs as CSV: look whether they show one person.",
         ),
     ] = None,
     plot: Annotated[
@@ -84,7 +86,7 @@ def verification(
     from facegate.bootstrap import start
     from facegate.errors import InputError
     from facegate.evaluation.det_plot import det_png, whole_scan
-    from facegate.evaluation.lists import read_list
+    from facegate.evaluation.lists import read_seen_once
     from facegate.evaluation.pairs import folder_pairs, people_in, read_pairs
     from facegate.services.measure import encode_pictures, measure_verification, pictures_of
     from facegate.services.measure_scale import measure_non_mated
@@ -92,14 +94,15 @@ def verification(
 
     if (non_mated is None) != (non_mated_root is None):
         raise InputError("--non-mated and --non-mated-root belong together.")
-    if most_alike is not None and non_mated is None:
-        raise InputError("--most-alike needs --non-mated.")
+    for option, given in (("--most-alike", most_alike), ("--one-person", one_person)):
+        if given is not None and non_mated is None:
+            raise InputError(f"{option} needs --non-mated.")
     gate = start(model)
     must_be_set(gate.baseline())
     listed = folder_pairs(people_in(root), folds=10) if pairs is None else read_pairs(pairs, root)
-    once = (
-        [] if non_mated is None or non_mated_root is None else read_list(non_mated, non_mated_root)
-    )
+    once = None
+    if non_mated is not None and non_mated_root is not None:
+        once = read_seen_once(non_mated, non_mated_root, one_person)
     kept = None if cache is None else gate.face_cache(cache)
     tau = gate.threshold_policy().for_gallery(1).tau
     encoded = encode_pictures(gate.reader, pictures_of(listed), kept, watch_encoding("pairs"))
@@ -108,11 +111,12 @@ def verification(
     )
     small: NonMatedReport | None = None
     scan = whole_scan(different)
-    if once:
-        encoded_once = encode_pictures(gate.reader, once, kept, watch_encoding("people seen once"))
+    if once is not None and non_mated_root is not None:
+        watch = watch_encoding("people seen once")
+        encoded_once = encode_pictures(gate.reader, once.paths, kept, watch)
         small, scan = measure_non_mated(encoded_once, once, encoded, listed, tau)
         if most_alike is not None:
-            write_atomically(most_alike, _most_alike_csv(small))
+            write_atomically(most_alike, _most_alike_csv(small, non_mated_root))
     if plot is not None:
         title = f"{root.name}: {report.mated:,} mated, {scan.pairs:,} non-mated pairs"
         write_atomically(plot, det_png(scan, same, tau, title))
@@ -142,9 +146,12 @@ def verification(
         non_mated_table(small)
 
 
-def _most_alike_csv(report: NonMatedReport) -> bytes:
+def _most_alike_csv(report: NonMatedReport, root: Path) -> bytes:
     lines = [csv_line(["similarity", "path_a", "path_b"])]
-    lines += [csv_line([f"{score:.4f}", a, b]) for score, a, b in report.most_alike]
+    lines += [
+        csv_line([f"{score:.4f}", *(path.relative_to(root).as_posix() for path in (a, b))])
+        for score, a, b in report.most_alike
+    ]
     return "".join(lines).encode("utf-8", "backslashreplace")
 
 

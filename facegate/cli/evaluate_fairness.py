@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facegate.cli.evaluate_tables import CacheOption, groups_table, warn, watch_encoding
+from facegate.cli.evaluate_tables import (
+    CacheOption,
+    OnePersonOption,
+    groups_table,
+    warn,
+    watch_encoding,
+)
 from facegate.cli.output import (
     JsonOption,
     ModelOption,
@@ -40,6 +46,7 @@ def fairness(
             "--list", help="Use only these pictures (people seen once), a path from --root a line."
         ),
     ] = None,
+    one_person: OnePersonOption = None,
     people: Annotated[
         Path | None,
         typer.Option(
@@ -95,9 +102,9 @@ def fairness(
     if labels is not None and root is not None and people is None and conditions is None:
         if not divisions:
             raise InputError("Name a column to divide by with --group.")
-        report = _non_mated(gate, labels, root, only, divisions, max_fmr, least, kept)
+        report = _non_mated(gate, labels, root, only, one_person, divisions, max_fmr, least, kept)
         title = f"{labels.name}: {report.faces:,} people, pairs within groups"
-    elif people is not None and labels is None and root is None and only is None:
+    elif people is not None and not any((labels, root, only, one_person)):
         if bool(divisions) != (conditions is not None):
             raise InputError("--conditions and --group belong together.")
         report = _mated(gate, people, conditions, divisions, least, kept)
@@ -105,7 +112,7 @@ def fairness(
     else:
         raise InputError(
             "Give --labels with --root, or --people.",
-            hint="--list goes with --labels, --conditions with --people.",
+            hint="--list and --one-person go with --labels, --conditions with --people.",
         )
     if plot is not None:
         write_atomically(plot, groups_png(report.comparisons, title))
@@ -124,13 +131,14 @@ def _non_mated(
     labels: Path,
     root: Path,
     only: Path | None,
+    one_person: Path | None,
     divisions: list[list[str]],
     max_fmr: float,
     least: int,
     kept: FaceCache | None,
 ) -> FairnessReport:
     from facegate.errors import InputError
-    from facegate.evaluation.lists import read_labels, read_list
+    from facegate.evaluation.lists import read_labels, read_list, read_one_person
     from facegate.services.measure import encode_pictures
     from facegate.services.measure_fairness import measure_non_mated_fairness
 
@@ -143,6 +151,7 @@ def _non_mated(
                 f"{len(wanted) - len(table.paths)} pictures of {only} have no row in {labels}.",
                 hint="Both must write their paths from --root.",
             )
+    pairs = [] if one_person is None else read_one_person(one_person, root, table.paths)
     encoded = encode_pictures(gate.reader, table.paths, kept, watch_encoding("people"))
     return measure_non_mated_fairness(
         encoded,
@@ -150,6 +159,7 @@ def _non_mated(
         tau=gate.threshold_policy().for_gallery(1).tau,
         max_fmr=max_fmr,
         model_id=gate.embedder_card.model_id,
+        one_person=pairs,
         min_faces=least,
     )
 

@@ -28,6 +28,17 @@ CacheOption = Annotated[
 ]
 
 
+OnePersonOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--one-person",
+        help="CSV of the list's pairs that do show one person, as --most-alike writes them: look "
+        "at those, delete the rows of different people, and give the rest here. They are not "
+        "counted as different people then.",
+    ),
+]
+
+
 def watch_encoding(what: str) -> Callable[[Sequence[Path]], Iterable[Path]]:
     """A progress bar for pictures that are being read."""
     return lambda paths: progress(paths, len(paths), f"Reading {what}")
@@ -91,6 +102,8 @@ def non_mated_table(report: NonMatedReport) -> None:
             name = "τ in force" if point.target is None else f"FMR {point.target:.0e}"
             warn([f"{name} is not supported. {point.reason}"])
     warn(report.warnings)
+    if report.one_person:
+        out.print(f"{report.one_person:,} pairs are left out: they show one person.")
     if report.most_alike:
         score, a, b = report.most_alike[0]
         out.print(f"The most alike pair has {score:.3f}: {plain(a)} and {plain(b)}")

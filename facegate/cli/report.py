@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from facegate.cli.evaluate_tables import CacheOption
+from facegate.cli.evaluate_tables import CacheOption, OnePersonOption
 from facegate.cli.output import (
     JsonOption,
     ModelOption,
@@ -44,6 +44,7 @@ def report(
         Path | None,
         typer.Option("--non-mated-root", help="Folder that this list's paths start from."),
     ] = None,
+    one_person: OnePersonOption = None,
     json_results: Annotated[
         list[Path] | None,
         typer.Option(
@@ -81,6 +82,8 @@ def report(
 
     if (non_mated is None) != (non_mated_root is None):
         raise InputError("--non-mated and --non-mated-root belong together.")
+    if one_person is not None and non_mated is None:
+        raise InputError("--one-person needs --non-mated.")
     if output.is_dir():
         raise InputError(f"{output} is a folder; --output names the file to write.")
     added = tuple((file.name, added_section(file)) for file in json_results or ())
@@ -92,7 +95,9 @@ def report(
         gate,
         root,
         pairs,
-        None if non_mated is None or non_mated_root is None else (non_mated, non_mated_root),
+        None
+        if non_mated is None or non_mated_root is None
+        else (non_mated, non_mated_root, one_person),
         added,
         cache,
         examples=examples,

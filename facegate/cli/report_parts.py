@@ -15,6 +15,7 @@ from facegate.cli.machine import library_versions, processor_name
 
 if TYPE_CHECKING:
     from facegate.bootstrap import FaceGate
+    from facegate.evaluation.lists import PeopleSeenOnce
     from facegate.evaluation.pairs import ComparisonPair
     from facegate.ports.store import FaceCache
     from facegate.report.content import Picture, Section
@@ -34,15 +35,20 @@ def gather(
     gate: FaceGate,
     root: Path,
     pairs: Path | None,
-    seen_once: tuple[Path, Path] | None,
+    seen_once: tuple[Path, Path, Path | None] | None,
     added: tuple[tuple[str, Section], ...],
     cache: Path | None,
     *,
     examples: int,
     pictures: bool,
 ) -> Evidence:
-    """Measure the pairs, and the list of people seen once (list, folder) when there is one."""
+    """Measure the pairs, and the list of people seen once when there is one.
+
+    Args:
+        seen_once: the list, its folder, and the pairs of it that do show one person.
+    """
     from facegate.evaluation.examples import telling_pairs
+    from facegate.evaluation.lists import read_seen_once
     from facegate.evaluation.pairs import folder_pairs, people_in, read_pairs
     from facegate.report.page import Evidence
     from facegate.services.measure import compare, encode_pictures, pictures_of
@@ -53,13 +59,13 @@ def gather(
     else:
         listed, digest = read_pairs(pairs, root), _digest(pairs)
     # A list that cannot be read should be known before an hour of encoding.
-    once_files = None if seen_once is None else _listed_once(*seen_once)
+    listed_once = None if seen_once is None else read_seen_once(*seen_once)
     encoded = encode_pictures(gate.reader, pictures_of(listed), kept, watch_encoding("pairs"))
     compared = compare(encoded, listed)
     measured = _measured(gate, root, pairs, listed, encoded, compared, named=pictures)
     once = None
-    if seen_once is not None and once_files is not None:
-        once = _seen_once(gate, *seen_once, once_files, encoded, listed, kept)
+    if seen_once is not None and listed_once is not None:
+        once = _seen_once(gate, seen_once, listed_once, encoded, listed, kept)
     telling = telling_pairs(compared.pairs, compared.similarities, measured.result.tau, examples)
     shown = [path for one in telling.all() for path in (one.pair.path_a, one.pair.path_b)]
     if once is not None:
@@ -141,17 +147,10 @@ def _measured(
     )
 
 
-def _listed_once(file: Path, root: Path) -> list[Path]:
-    from facegate.evaluation.lists import read_list
-
-    return read_list(file, root)
-
-
 def _seen_once(
     gate: FaceGate,
-    file: Path,
-    root: Path,
-    listed: list[Path],
+    files: tuple[Path, Path, Path | None],
+    listed: PeopleSeenOnce,
     pairs_encoded: EncodedPictures,
     pairs: list[ComparisonPair],
     cache: FaceCache | None,
@@ -160,10 +159,12 @@ def _seen_once(
     from facegate.services.measure import encode_pictures
     from facegate.services.measure_scale import measure_non_mated
 
-    encoded = encode_pictures(gate.reader, listed, cache, watch_encoding("people seen once"))
+    encoded = encode_pictures(gate.reader, listed.paths, cache, watch_encoding("people seen once"))
     tau = gate.threshold_policy().for_gallery(1).tau
     report, scan = measure_non_mated(encoded, listed, pairs_encoded, pairs, tau)
-    return SeenOnce(report, scan, file.name, _digest(file), root)
+    file, root, one_person = files
+    corrected = ("", "") if one_person is None else (one_person.name, _digest(one_person))
+    return SeenOnce(report, scan, file.name, _digest(file), root, *corrected)
 
 
 def _crops(gate: FaceGate, paths: list[Path]) -> dict[Path, Picture]:

@@ -50,6 +50,12 @@ def draw_faces(random: np.random.Generator, faces: int) -> DoubleArray:
     return drawn.astype(np.float64)
 
 
+def weighted_pairs(weights: DoubleArray, left_out: IntArray) -> float:
+    """The sum of w_i w_j over all pairs of two different faces, less (m, 2) pairs left out."""
+    every = (float(weights.sum()) ** 2 - float(weights @ weights)) / 2
+    return every - float(weights[left_out[:, 0]] @ weights[left_out[:, 1]])
+
+
 def pair_replicates(
     scan: PairScan,
     taus: Sequence[float],
@@ -77,7 +83,7 @@ def pair_replicates(
     first, second = scan.top_faces[:, 0], scan.top_faces[:, 1]
     for draw in range(replicates):
         weights = draw_faces(random, scan.faces)
-        total = (scan.faces**2 - float(weights @ weights)) / 2
+        total = weighted_pairs(weights, scan.left_out)
         if total == 0:  # the same face every time
             fmr[draw], thresholds[draw] = np.nan, scan.top[0]
             continue

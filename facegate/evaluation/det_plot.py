@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegate.domain.arrays import FloatArray
-from facegate.evaluation.non_mated import BINS, PairScan
+from facegate.evaluation.non_mated import BINS, PairScan, no_pairs
 from facegate.evaluation.operating_points import MIN_ERRORS
 from facegate.evaluation.plots import (
     BLUE,
@@ -41,6 +41,7 @@ def whole_scan(non_mated: FloatArray) -> PairScan:
         top_faces=np.zeros((0, 2), np.int64),
         histogram=np.bincount(np.clip(bins, 0, BINS - 1), minlength=BINS),
         counts={},
+        left_out=no_pairs(),
     )
 
 

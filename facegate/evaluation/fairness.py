@@ -16,8 +16,14 @@ import numpy.typing as npt
 
 from facegate.domain.arrays import FloatArray
 from facegate.domain.decisions import Rate
-from facegate.evaluation.bootstrap import REPLICATES, Interval, draw_faces, interval_of
-from facegate.evaluation.non_mated import TILE, IntArray
+from facegate.evaluation.bootstrap import (
+    REPLICATES,
+    Interval,
+    draw_faces,
+    interval_of,
+    weighted_pairs,
+)
+from facegate.evaluation.non_mated import TILE, IntArray, no_pairs
 from facegate.evaluation.operating_points import MIN_ERRORS
 from facegate.evaluation.rates import rate
 from facegate.evaluation.verification import rate_dict
@@ -169,12 +175,18 @@ def pairs_above(embeddings: FloatArray, tau: float) -> IntArray:
     return np.concatenate(found)
 
 
+def _without(edges: IntArray, left_out: IntArray, faces: int) -> IntArray:
+    """Those of the pairs (m, 2) of n faces that are not left out."""
+    return edges[~np.isin(edges @ (faces, 1), left_out @ (faces, 1))]
+
+
 def fmr_by_group(
     embeddings: FloatArray,
     groups: Sequence[str],
     pictures: Mapping[str, int],
     tau: float,
     *,
+    left_out: IntArray | None = None,
     min_faces: int = MIN_FACES,
     replicates: int = REPLICATES,
     seed: int = 0,
@@ -186,20 +198,25 @@ def fmr_by_group(
         groups: (n,) names.
         pictures: by group, how many pictures there were, also those without a face.
         tau: accepts at `similarity >= tau`.
+        left_out: (m, 2) pairs of faces that are not to be counted, each once, first < second.
         min_faces: see MIN_FACES.
         replicates, seed: draws of faces within the group, see `facegate.evaluation.bootstrap`.
     """
     names = np.array(groups, dtype=object)
+    left_out = no_pairs() if left_out is None else left_out
     random = np.random.default_rng(seed)
     rows = []
     for name in in_order(pictures):
-        faces = embeddings[names == name]
+        of_group = names == name
+        faces = embeddings[of_group]
         n = len(faces)
-        edges = pairs_above(faces, tau)
+        place = np.cumsum(of_group) - 1
+        skipped = place[left_out[of_group[left_out].all(axis=1)]]
+        edges = _without(pairs_above(faces, tau), skipped, n)
         drawn = np.full(replicates, np.nan)
         for draw in range(replicates if n > 1 else 0):
             weights = draw_faces(random, n)
-            total = (n**2 - float(weights @ weights)) / 2
+            total = weighted_pairs(weights, skipped)
             if total:
                 drawn[draw] = float(weights[edges[:, 0]] @ weights[edges[:, 1]]) / total
         rows.append(
@@ -207,7 +224,7 @@ def fmr_by_group(
                 name=name,
                 pictures=pictures[name],
                 acquired=n,
-                errors=rate(len(edges), n * (n - 1) // 2),
+                errors=rate(len(edges), n * (n - 1) // 2 - len(skipped)),
                 people=interval_of(drawn),
                 compared=n >= min_faces,
                 drawn=drawn,

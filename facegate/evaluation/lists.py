@@ -1,13 +1,17 @@
-"""Lists of pictures, and tables that say which group a picture belongs to."""
+"""Lists of pictures, which of them show one person, and tables of the groups they belong to."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
 from facegate.errors import InputError
+from facegate.evaluation.non_mated import IntArray
 from facegate.evaluation.pairs import read_text
 
 _SPREADSHEET_DATES = {"03-Sep": "3-9", "Oct-19": "10-19"}
@@ -36,6 +40,77 @@ def read_list(file: Path, root: Path) -> list[Path]:
     if not lines:
         raise InputError(f"{file} names no pictures.")
     return list(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleSeenOnce:
+    """A list of pictures that show a person each, and where it errs.
+
+    Attributes:
+        paths: the pictures.
+        one_person: pairs of them that do show one person, each once.
+    """
+
+    paths: Sequence[Path]
+    one_person: Sequence[tuple[Path, Path]] = ()
+
+
+def read_seen_once(file: Path, root: Path, one_person: Path | None) -> PeopleSeenOnce:
+    """Read a list (see `read_list`) and the pairs that show one person (see `read_one_person`)."""
+    paths = read_list(file, root)
+    pairs = [] if one_person is None else read_one_person(one_person, root, paths)
+    return PeopleSeenOnce(paths, pairs)
+
+
+def read_one_person(file: Path, root: Path, listed: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """Read which pictures of a list of people seen once do show one person after all.
+
+    Args:
+        file: CSV with the columns `path_a` and `path_b`, such as `--most-alike` writes.
+        root: folder that its paths start from.
+        listed: the list's pictures.
+
+    Returns:
+        All pairs that show one person: whoever is the same as one of two is the same as the other.
+
+    Raises:
+        InputError: a column is missing, a line malformed, a picture not in the list; with its line.
+    """
+    reader = csv.DictReader(read_text(file).splitlines())
+    known = set(listed)
+    person: dict[Path, set[Path]] = {}
+    try:
+        if not {"path_a", "path_b"} <= set(reader.fieldnames or ()):
+            raise InputError(f"{file}: the first line must name the columns `path_a` and `path_b`.")
+        for row in reader:
+            where = f"{file}, line {reader.line_num}"
+            two = [_below(root, (row[name] or "").strip(), where) for name in ("path_a", "path_b")]
+            for path in two:
+                if path not in known:
+                    raise InputError(f"{where}: {path.name} is not in the list of people.")
+            if two[0] == two[1]:
+                raise InputError(f"{where}: {two[0].name} is named twice.")
+            together = set().union(*(person.get(path, {path}) for path in two))
+            person.update(dict.fromkeys(together, together))
+    except csv.Error as error:
+        raise InputError(f"{file}, line {reader.line_num}: {error}.") from error
+    people = {id(pictures): sorted(pictures) for pictures in person.values()}
+    return [pair for pictures in people.values() for pair in combinations(pictures, 2)]
+
+
+def numbers_of_pairs(pairs: Sequence[tuple[Path, Path]], paths: Sequence[Path]) -> IntArray:
+    """Number pairs of pictures by their places.
+
+    Args:
+        pairs: each once.
+        paths: pictures, as faces are numbered; pairs with another picture do not count.
+
+    Returns:
+        (m, 2) int64, first < second.
+    """
+    places = {path: place for place, path in enumerate(paths)}
+    both = [sorted((places[a], places[b])) for a, b in pairs if a in places and b in places]
+    return np.array(both, np.int64).reshape(-1, 2)
 
 
 @dataclass(frozen=True, slots=True)

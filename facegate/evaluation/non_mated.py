@@ -33,11 +33,12 @@ class PairScan:
 
     Attributes:
         faces: n.
-        pairs: n (n - 1) / 2.
+        pairs: n (n - 1) / 2, less those left out.
         top: (k,) float32 highest similarities, falling; k is pairs when there are few.
         top_faces: (k, 2) int64 the two faces of each.
         histogram: (BINS,) int64 how many similarities are in each bin of [-1, 1].
         counts: pairs with `similarity >= tau`, for each tau asked for; exact also below the top.
+        left_out: (m, 2) int64 pairs of faces that are none of these, first < second.
     """
 
     faces: int
@@ -46,6 +47,7 @@ class PairScan:
     top_faces: IntArray
     histogram: IntArray
     counts: dict[float, int]
+    left_out: IntArray
 
     @property
     def complete(self) -> bool:
@@ -65,8 +67,16 @@ class PairScan:
         return int(np.searchsorted(-self.top, -np.float32(tau), side="right"))
 
 
+def no_pairs() -> IntArray:
+    """An empty (0, 2) list of pairs of faces."""
+    return np.zeros((0, 2), np.int64)
+
+
 def scan_pairs(
-    embeddings: FloatArray, taus: Sequence[float] = (), keep: int | None = None
+    embeddings: FloatArray,
+    taus: Sequence[float] = (),
+    keep: int | None = None,
+    left_out: IntArray | None = None,
 ) -> PairScan:
     """Compare every face with every other one.
 
@@ -74,14 +84,16 @@ def scan_pairs(
         embeddings: (n, d) float32 unit vectors, each of another person.
         taus: thresholds whose pairs are to be counted.
         keep: how many of the most alike pairs are kept; None: enough for LARGEST_TARGET.
+        left_out: (m, 2) pairs of faces that are not to be counted, each once, first < second.
 
     Raises:
-        EvaluationError: fewer than 2 faces.
+        EvaluationError: no two faces of different people.
     """
     n = len(embeddings)
-    if n < 2:
+    left_out = no_pairs() if left_out is None else left_out
+    pairs = n * (n - 1) // 2 - len(left_out)
+    if pairs < 1:
         raise EvaluationError(f"{n} faces make no pairs; at least 2 people are needed.")
-    pairs = n * (n - 1) // 2
     if keep is None:
         keep = max(10_000, math.ceil(SPARE * LARGEST_TARGET * pairs))
     keep = min(keep, pairs)
@@ -92,12 +104,15 @@ def scan_pairs(
         rows = embeddings[first : first + TILE]
         for second in range(first, n, TILE):
             scores = rows @ embeddings[second : second + TILE].T
+            here = (left_out // TILE == (first // TILE, second // TILE)).all(axis=1)
+            scores[left_out[here, 0] - first, left_out[here, 1] - second] = np.nan
             if first == second:
                 a, b = np.triu_indices(len(rows), k=1)
                 flat = scores[a, b]
             else:
                 flat = scores.ravel()
-            bins = ((flat + np.float32(1)) * np.float32(BINS / 2)).astype(np.int32)
+            counted = flat[~np.isnan(flat)] if here.any() else flat
+            bins = ((counted + np.float32(1)) * np.float32(BINS / 2)).astype(np.int32)
             histogram += np.bincount(np.clip(bins, 0, BINS - 1), minlength=BINS)
             for tau in counts:
                 counts[tau] += int(np.count_nonzero(flat >= np.float32(tau)))
@@ -109,7 +124,7 @@ def scan_pairs(
                 faces = np.stack([first + rows_found, second + columns_found], axis=1)
             top.add(flat[found], faces)
     scores, faces = top.result()
-    return PairScan(n, pairs, scores, faces, histogram, counts)
+    return PairScan(n, pairs, scores, faces, histogram, counts, left_out)
 
 
 class _Top:

@@ -79,7 +79,8 @@ class NonMatedReport:
     """All pairs of a list of people seen once, against the mated pairs of another list.
 
     Attributes:
-        faces, pairs: of the list.
+        faces, pairs: of the list; pairs said to show one person are not counted.
+        one_person: how many those are.
         failed: its pictures without a face, or that could not be read, by reason.
         mated, mated_people: the mated pairs and the people they show.
         points: thresholds for FMR_TARGETS, and the one in force.
@@ -91,6 +92,7 @@ class NonMatedReport:
 
     faces: int
     pairs: int
+    one_person: int
     failed: Mapping[str, int]
     mated: int
     mated_people: int
@@ -104,6 +106,7 @@ class NonMatedReport:
         return {
             "faces": self.faces,
             "pairs": self.pairs,
+            "pairs_of_one_person_left_out": self.one_person,
             "failed_to_acquire": dict(self.failed),
             "mated": self.mated,
             "mated_people": self.mated_people,
@@ -127,7 +130,7 @@ def non_mated_report(
     failed: Mapping[str, int],
     targets: Sequence[float] = FMR_TARGETS,
     replicates: int = REPLICATES,
-    show: int = 100,
+    show: int = 200,
 ) -> NonMatedReport:
     """Judge a scan.
 
@@ -180,6 +183,7 @@ def non_mated_report(
     return NonMatedReport(
         faces=scan.faces,
         pairs=scan.pairs,
+        one_person=len(scan.left_out),
         failed=failed,
         mated=len(mated),
         mated_people=int(people.max()) + 1,
@@ -221,7 +225,8 @@ def _warnings(scan: PairScan, failed: Mapping[str, int], mated: FloatArray) -> t
     if suspects:
         warnings.append(
             f"{suspects:,} non-mated pairs are more alike than half of the mated ones: look "
-            "whether they show one person (--most-alike). If so, the rates are too high."
+            "whether they show one person (--most-alike), and name those that do (--one-person). "
+            "If they do, the rates are too high."
         )
     return tuple(warnings)
 

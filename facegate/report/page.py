@@ -36,6 +36,8 @@ class SeenOnce:
         report, scan: all pairs of the list.
         name, digest: of the list; the digest is SHA-256, hex.
         root: folder of its pictures.
+        corrected_by, corrected_digest: the file that names pairs of it which show one person;
+            empty when there is none.
     """
 
     report: NonMatedReport
@@ -43,6 +45,8 @@ class SeenOnce:
     name: str
     digest: str
     root: Path
+    corrected_by: str = ""
+    corrected_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +103,13 @@ def verification_page(evidence: Evidence, title: str, made_at: datetime, made_by
         said = (said[0], strangers_statement(once.report, once.name), *said[1:])
         sections.append(
             strangers_section(
-                once.report, once.name, once.digest, once.root, crops, evidence.examples
+                once.report,
+                once.name,
+                once.digest,
+                (once.corrected_by, once.corrected_digest),
+                once.root,
+                crops,
+                evidence.examples,
             )
         )
     sections += [

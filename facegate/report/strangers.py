@@ -60,6 +60,7 @@ def strangers_section(
     report: NonMatedReport,
     name: str,
     digest: str,
+    corrected: tuple[str, str],
     root: Path,
     crops: Mapping[Path, Picture] | None,
     examples: int,
@@ -69,6 +70,7 @@ def strangers_section(
     Args:
         report: the measurement.
         name, digest: of the list; the digest is SHA-256, hex.
+        corrected: the same of the file that names pairs which show one person; empty without one.
         root: file names are shown relative to it.
         crops: aligned faces by path; None leaves people out.
         examples: how many of the most alike pairs are shown.
@@ -78,6 +80,7 @@ def strangers_section(
         ("SHA-256 of the list", digest),
         ("People seen once", count(report.faces)),
         ("Pairs of different people", count(report.pairs)),
+        *_left_out(report.one_person, *corrected),
         ("Pairs of one person", f"{count(report.mated)}, of {count(report.mated_people)} people"),
         ("Pictures left out", _failures(report)),
         ("Intervals over people", f"percentiles of {count(report.replicates)} draws, seed 0"),
@@ -114,6 +117,15 @@ def strangers_section(
         "takes pairs for independent, which they are not; the one over people draws people anew."
     )
     return Section("Small false match rates", lead, tuple(blocks))
+
+
+def _left_out(pairs: int, name: str, digest: str) -> tuple[tuple[str, str], ...]:
+    if not name:
+        return ()
+    return (
+        ("Left out of these", f"{counted(pairs, 'pair')} that show one person, by {name}"),
+        ("SHA-256 of that file", digest),
+    )
 
 
 def _row(

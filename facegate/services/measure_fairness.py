@@ -19,7 +19,7 @@ from facegate.evaluation.fairness import (
     fnmr_by_group,
     worst_over_best,
 )
-from facegate.evaluation.lists import NO_GROUP, LabelTable
+from facegate.evaluation.lists import NO_GROUP, LabelTable, numbers_of_pairs
 from facegate.evaluation.non_mated import scan_pairs, threshold_in_top
 from facegate.evaluation.rates import fnmr_at, rate
 from facegate.services.measure import EncodedPictures
@@ -63,6 +63,7 @@ def measure_non_mated_fairness(
     tau: float,
     max_fmr: float,
     model_id: str,
+    one_person: Sequence[tuple[Path, Path]] = (),
     min_faces: int = MIN_FACES,
 ) -> FairnessReport:
     """FMR within each group, at τ in force and at the τ of an FMR over all pairs.
@@ -73,6 +74,8 @@ def measure_non_mated_fairness(
         tau: the threshold in force.
         max_fmr: FMR over all pairs of all faces, whichever group, that chooses a second threshold.
         model_id: the embedding network.
+        one_person: pairs of the table's pictures that do show one person, each once; they are not
+            counted.
         min_faces: groups with fewer are kept out of worst over best.
 
     Raises:
@@ -82,7 +85,8 @@ def measure_non_mated_fairness(
     if len(kept) < 2:
         raise EvaluationError(f"{len(kept)} of the labeled pictures show a face; 2 are needed.")
     embeddings = np.stack([encoded.embeddings[table.paths[place]] for place in kept])
-    scan = scan_pairs(embeddings, (tau,))
+    left_out = numbers_of_pairs(one_person, [table.paths[place] for place in kept])
+    scan = scan_pairs(embeddings, (tau,), left_out=left_out)
     taus = [(tau, "τ in force", rate(scan.counts[tau], scan.pairs))]
     warnings = [
         "Pairs share faces, so they are not independent: the exact intervals are too narrow, "
@@ -101,7 +105,9 @@ def measure_non_mated_fairness(
         pictures = Counter(names)
         of_faces = [names[place] for place in kept]
         for cut, title, overall in taus:
-            groups = fmr_by_group(embeddings, of_faces, pictures, cut, min_faces=min_faces)
+            groups = fmr_by_group(
+                embeddings, of_faces, pictures, cut, left_out=left_out, min_faces=min_faces
+            )
             spread = worst_over_best(groups)
             comparisons.append(
                 GroupComparison(division, "FMR", cut, title, overall, groups, spread)
@@ -111,7 +117,8 @@ def measure_non_mated_fairness(
         comparisons=tuple(comparisons),
         faces=scan.faces,
         failed=len(table.paths) - scan.faces,
-        overall=f"{value:,} of all {scan.pairs:,} pairs reach τ in force",
+        overall=f"{value:,} of all {scan.pairs:,} pairs reach τ in force"
+        + (f" ({len(left_out):,} more show one person, and do not count)" if len(left_out) else ""),
         warnings=tuple(warnings + _too_few(comparisons, min_faces, "faces")),
         model_id=model_id,
     )

@@ -13,6 +13,7 @@ from facegate.domain.arrays import FloatArray
 from facegate.domain.quality import QualityRules
 from facegate.errors import EvaluationError
 from facegate.evaluation.growth import SIZES, GrowthReport, SearchSet, measure_growth
+from facegate.evaluation.lists import PeopleSeenOnce, numbers_of_pairs
 from facegate.evaluation.non_mated import PairScan, scan_pairs
 from facegate.evaluation.operating_points import (
     NonMatedReport,
@@ -28,7 +29,7 @@ from facegate.services.reading import FaceReader
 
 def measure_non_mated(
     encoded: EncodedPictures,
-    listed: Sequence[Path],
+    listed: PeopleSeenOnce,
     mated_encoded: EncodedPictures,
     pairs: Sequence[ComparisonPair],
     tau: float,
@@ -37,7 +38,7 @@ def measure_non_mated(
 
     Args:
         encoded: the pictures of people seen once.
-        listed: their order.
+        listed: these, and which of them show one person after all.
         mated_encoded: the pictures of the list of pairs.
         pairs: that list.
         tau: the threshold in force.
@@ -45,13 +46,14 @@ def measure_non_mated(
     Raises:
         EvaluationError: fewer than two faces, or no mated pair.
     """
-    paths = [path for path in listed if path in encoded.embeddings]
+    paths = [path for path in listed.paths if path in encoded.embeddings]
     if len(paths) < 2:
         raise EvaluationError(
-            f"{len(paths)} of {len(listed)} listed pictures show a face; 2 are needed.",
+            f"{len(paths)} of {len(listed.paths)} listed pictures show a face; 2 are needed.",
             hint="Is --non-mated-root the folder that the list's paths start from?",
         )
-    scan = scan_pairs(np.stack([encoded.embeddings[path] for path in paths]), (tau,))
+    embeddings = np.stack([encoded.embeddings[path] for path in paths])
+    scan = scan_pairs(embeddings, (tau,), left_out=numbers_of_pairs(listed.one_person, paths))
     known = mated_encoded.embeddings
     scores: list[float] = []
     owners: list[int] = []
@@ -66,7 +68,7 @@ def measure_non_mated(
         np.array(scores, np.float32),
         np.unique(owners, return_inverse=True)[1],
         tau=tau,
-        failed=Counter(encoded.failed[path] for path in listed if path in encoded.failed),
+        failed=Counter(encoded.failed[path] for path in listed.paths if path in encoded.failed),
     )
     return report, scan
 

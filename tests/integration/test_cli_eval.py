@@ -40,6 +40,7 @@ def people(tmp_path: Path, portrait_paths: dict[str, Path]) -> Path:
             file.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(changed[:, :, ::-1]).save(file)
     (tmp_path / "once.txt").write_text("# seen once\ncollins/0.png\nhopper/0.png\n")
+    (tmp_path / "thrice.txt").write_text("collins/0.png\ncollins/1.png\nhopper/0.png\n")
     (tmp_path / "labels.csv").write_text(
         "file,light,team\n"
         "collins/1.png,dark,x\ncollins/2.png,good,x\nhopper/1.png,dark,y\nhopper/2.png,good,y\n"
@@ -63,6 +64,39 @@ def test_small_false_match_rates_from_people_seen_once(people: Path, tmp_path: P
     out = facegate("eval", "verification", "--root", people, *options)
     assert "not supported" in out and "rule of three" in out
     assert kept.stat().st_mtime_ns == before, "nothing was read again"
+
+
+def test_pairs_that_show_one_person_are_looked_at_and_left_out(
+    people: Path, tmp_path: Path
+) -> None:
+    alike, cache = tmp_path / "alike.csv", tmp_path / "cache"
+    once = ("--non-mated", tmp_path / "thrice.txt", "--non-mated-root", people, "--cache", cache)
+    verification = ("eval", "verification", "--root", people, *once)
+    report = json.loads(facegate(*verification, "--most-alike", alike, "--json"))
+    listed = report["non_mated_list"]
+    assert (listed["pairs"], listed["pairs_of_one_person_left_out"]) == (3, 0)
+    assert listed["points"][-1]["fmr"]["count"] == 1
+    head, first, *others = alike.read_text().splitlines()
+    assert first.endswith("collins/0.png,collins/1.png")
+    assert len(others) == 2
+    alike.write_text(f"{head}\n{first}\n")  # the two others show different people
+    again = (*once, "--one-person", alike)
+    report = json.loads(facegate(*verification, "--one-person", alike, "--json"))
+    listed = report["non_mated_list"]
+    assert (listed["pairs"], listed["pairs_of_one_person_left_out"]) == (2, 1)
+    assert listed["points"][-1]["fmr"]["count"] == 0
+    assert "1 pairs are left out" in facegate(*verification, "--one-person", alike)
+    page = tmp_path / "page.html"
+    facegate("report", "--root", people, "--output", page, *again)
+    assert "1 pair that show one person, by alike.csv" in page.read_text()
+    labels = tmp_path / "thrice.csv"
+    labels.write_text("file,team\ncollins/0.png,x\ncollins/1.png,x\nhopper/0.png,x\n")
+    fairness = ("eval", "fairness", "--labels", labels, "--root", people, "--group", "team")
+    report = json.loads(facegate(*fairness, "--one-person", alike, "--json"))
+    assert report["comparisons"][0]["groups"][0]["rate"] == {
+        **report["comparisons"][0]["groups"][0]["rate"], "count": 0, "of": 2
+    }  # fmt: skip
+    assert "1 more" in report["overall"]
 
 
 def test_growing_galleries(people: Path, tmp_path: Path, portrait_paths: dict[str, Path]) -> None:
@@ -108,6 +142,7 @@ def test_options_that_do_not_fit_are_refused(people: Path, tmp_path: Path) -> No
     verification, fairness = ("eval", "verification", *root), ("eval", "fairness")
     assert "belong together" in refused(*verification, "--non-mated", once)
     assert "--most-alike" in refused(*verification, "--most-alike", tmp_path / "x.csv")
+    assert "--one-person" in refused(*verification, "--one-person", tmp_path / "x.csv")
     assert "--distractors-root" in refused("eval", "identification", *root, "--distractors", once)
     assert "--group" in refused(*fairness, *labels, *root)
     assert "--labels with --root" in refused(*fairness, *labels, "--group", "light")

@@ -46,14 +46,19 @@ def test_pairs_above_equal_plain_loops(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sorted(map(tuple, pairs_above(embeddings, 0.4).tolist())) == plain
 
 
-def test_rates_within_groups_equal_plain_loops() -> None:
+@pytest.mark.parametrize("left_out", [[], [(a, b) for a in range(9) for b in range(20, 29)]])
+def test_rates_within_groups_equal_plain_loops(left_out: list[tuple[int, int]]) -> None:
     embeddings, groups = labeled()
     pictures = {"a": 40, "b": 30, "c": 25, "d": 3}
-    rows = fmr_by_group(embeddings, groups, pictures, 0.5, min_faces=20, replicates=100)
+    rows = fmr_by_group(
+        embeddings, groups, pictures, 0.5, min_faces=20, replicates=100,
+        left_out=np.array(left_out, np.int64).reshape(-1, 2),
+    )  # fmt: skip
     assert [row.name for row in rows] == ["a", "b", "c", "d"]
     for row in rows:
-        members = [one for one, name in zip(embeddings, groups, strict=True) if name == row.name]
-        scores = [a @ b for a, b in combinations(members, 2)]
+        members = [place for place, name in enumerate(groups) if name == row.name]
+        pairs = [two for two in combinations(members, 2) if two not in left_out]
+        scores = [embeddings[a] @ embeddings[b] for a, b in pairs]
         assert (row.errors.errors, row.errors.trials) == (
             sum(s >= 0.5 for s in scores),
             len(scores),

@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from facegate.errors import InputError
-from facegate.evaluation.lists import NO_GROUP, read_labels, read_list
+from facegate.evaluation.lists import (
+    NO_GROUP,
+    numbers_of_pairs,
+    read_labels,
+    read_list,
+    read_one_person,
+)
 
 
 def test_lists_of_pictures_have_comments_and_blank_lines(tmp_path: Path) -> None:
@@ -30,6 +36,40 @@ def test_lists_that_cannot_be_used_say_where(tmp_path: Path, text: str, words: s
     file.write_text(text)
     with pytest.raises(InputError, match=words):
         read_list(file, tmp_path)
+
+
+def test_who_is_the_same_as_one_of_two_is_the_same_as_the_other(tmp_path: Path) -> None:
+    file = tmp_path / "same.csv"
+    file.write_text("similarity,path_a,path_b\n0.6,c.jpg,a.jpg\n0.5,b.jpg,c.jpg\n0.4,d.jpg,e.jpg\n")
+    listed = [tmp_path / f"{name}.jpg" for name in "abcdef"]
+    a, b, c, d, e, _ = listed
+    pairs = read_one_person(file, tmp_path, listed)
+    assert sorted(pairs) == [(a, b), (a, c), (b, c), (d, e)]
+    # Somebody whose face is not found has no number, and no pair.
+    assert sorted(map(tuple, numbers_of_pairs(pairs, [c, e, a, d]))) == [(0, 2), (1, 3)]
+    assert numbers_of_pairs([], listed).shape == (0, 2)
+    file.write_text("similarity,path_a,path_b\n")
+    assert read_one_person(file, tmp_path, listed) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a.jpg,b.jpg\n", "path_a"),
+        ("path_a,path_b\na.jpg,x.jpg\n", "line 2.*x.jpg is not in the list"),
+        ("path_a,path_b\na.jpg,b.jpg\nb.jpg,b.jpg\n", "line 3.*twice"),
+        ("path_a,path_b\na.jpg\n", "line 2"),
+        ("path_a,path_b\n../a.jpg,b.jpg\n", "line 2"),
+        ("", "path_a"),
+    ],
+)
+def test_pairs_of_one_person_that_cannot_be_used_say_why(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    file = tmp_path / "same.csv"
+    file.write_text(text)
+    with pytest.raises(InputError, match=words):
+        read_one_person(file, tmp_path, [tmp_path / "a.jpg", tmp_path / "b.jpg"])
 
 
 def test_labels_by_one_and_by_two_columns(tmp_path: Path) -> None:

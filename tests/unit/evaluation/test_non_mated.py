@@ -53,6 +53,27 @@ def test_a_scan_equals_plain_loops(count: int, keep: int) -> None:
     assert scan.complete == (keep >= len(plain))
 
 
+@given(st.integers(0, 1000), st.integers(0, 12))
+@settings(max_examples=25)
+def test_pairs_left_out_count_nowhere(seed: int, count: int) -> None:
+    embeddings = faces(20, seed)
+    plain = plain_pairs(embeddings)
+    skipped = [(a, b) for _, a, b in plain[:count]]  # the most alike: they would show
+    left_out = np.array(skipped, np.int64).reshape(-1, 2)
+    scan = scan_pairs(embeddings, (0.1,), left_out=left_out)
+    expected = [one for one in plain if one[1:] not in skipped]
+    assert [tuple(pair) for pair in scan.top_faces] == [(a, b) for _, a, b in expected]
+    assert scan.pairs == scan.histogram.sum() == len(expected)
+    assert scan.counts == {0.1: sum(score >= 0.1 for score, _, _ in expected)}
+    everything = np.sort([score for score, _, _ in expected]).astype(np.float32)
+    assert threshold_in_top(scan, 0.1) == pytest.approx(threshold_at_fmr(everything, 0.1))
+
+
+def test_two_pictures_of_one_person_are_no_pair() -> None:
+    with pytest.raises(EvaluationError):
+        scan_pairs(faces(2), left_out=np.array([[0, 1]]))
+
+
 def test_what_is_thrown_away_on_the_way_is_never_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     embeddings = faces(60)
     whole = scan_pairs(embeddings)
@@ -81,16 +102,17 @@ def test_a_rate_below_one_pair_has_no_threshold() -> None:
     assert threshold_in_top(scan_pairs(faces(10)), 1 / 45) is not None
 
 
-def test_draws_of_faces_equal_plain_loops() -> None:
+@pytest.mark.parametrize("skipped", [[], [{0, 1}, {3, 8}, {8, 9}]])
+def test_draws_of_faces_equal_plain_loops(skipped: list[set[int]]) -> None:
     embeddings = faces(12)
-    scan = scan_pairs(embeddings)
+    left_out = np.array([sorted(two) for two in skipped], np.int64).reshape(-1, 2)
+    scan = scan_pairs(embeddings, left_out=left_out)
     drawn = pair_replicates(scan, [0.3], [0.1], replicates=5, seed=3)
     random = np.random.default_rng(3)
     for draw in range(5):
         picked = random.integers(0, 12, 12)
-        scores = np.array(
-            [embeddings[a] @ embeddings[b] for a, b in combinations(picked, 2) if a != b]
-        )
+        two = [(a, b) for a, b in combinations(picked, 2) if a != b and {a, b} not in skipped]
+        scores = np.array([embeddings[a] @ embeddings[b] for a, b in two])
         assert drawn.fmr[draw, 0] == pytest.approx(np.mean(scores >= 0.3))
         chosen = float(drawn.thresholds[draw, 0])
         assert np.mean(scores >= chosen + 1e-6) <= 0.1 + 1e-9

@@ -12,7 +12,7 @@ from fakes import ANY_QUALITY, MODEL, FakeDetector, FakeEmbedder, clock, picture
 
 from facegate.domain.faces import FaceReading
 from facegate.errors import EvaluationError
-from facegate.evaluation.lists import LabelTable
+from facegate.evaluation.lists import LabelTable, PeopleSeenOnce
 from facegate.evaluation.operating_point import ThresholdPolicy
 from facegate.evaluation.pairs import ComparisonPair
 from facegate.gallery.faiss_gallery import FaissGallery
@@ -89,7 +89,11 @@ def test_people_seen_once_against_the_mated_pairs_of_a_list(tmp_path: Path) -> N
     once.append(picture(tmp_path / "twin.png", 5, 200))
     listed = [*once, picture(tmp_path / "none.png", 7, faces=0)]
     report, scan = measure_non_mated(
-        encode_pictures(READER, listed), listed, encode_pictures(READER, [a, b, c]), pairs, 0.6
+        encode_pictures(READER, listed),
+        PeopleSeenOnce(listed),
+        encode_pictures(READER, [a, b, c]),
+        pairs,
+        0.6,
     )
     assert (report.faces, report.pairs, dict(report.failed)) == (6, 15, {"no_face": 1})
     assert (report.mated, report.mated_people) == (1, 1)
@@ -97,9 +101,21 @@ def test_people_seen_once_against_the_mated_pairs_of_a_list(tmp_path: Path) -> N
     assert in_force.fmr is not None and in_force.fmr.errors == 1
     assert {path.name for path in report.most_alike[0][1:]} == {"once5.png", "twin.png"}
     assert scan.counts == {0.6: 1}
+    corrected, scan = measure_non_mated(
+        encode_pictures(READER, listed),
+        PeopleSeenOnce(listed, [(tmp_path / "once5.png", tmp_path / "twin.png")]),
+        encode_pictures(READER, [a, b, c]),
+        pairs,
+        0.6,
+    )
+    assert (corrected.pairs, corrected.one_person, scan.counts) == (14, 1, {0.6: 0})
     with pytest.raises(EvaluationError, match="1 of 1"):
         measure_non_mated(
-            encode_pictures(READER, [c]), [c], encode_pictures(READER, [a, b]), pairs, 0.6
+            encode_pictures(READER, [c]),
+            PeopleSeenOnce([c]),
+            encode_pictures(READER, [a, b]),
+            pairs,
+            0.6,
         )
 
 
