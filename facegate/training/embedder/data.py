@@ -66,13 +66,14 @@ class FacePool:
     Attributes:
         person: (n,) int64: known people count from 0, the same number never in two sets; NOBODY
             for everybody else, and for people with one image, who have no pair.
+        set_number: (n,) which of the sets each face is of.
         teachers: for each teacher that all sets have, (n, d) unit embeddings.
     """
 
     def __init__(self, sets: list[AlignedFaces]) -> None:
         self._crops = [faces.crops_rgb for faces in sets]
         kept = [np.flatnonzero(faces.left_out == "") for faces in sets]
-        self._set = np.repeat(np.arange(len(sets)), [len(rows) for rows in kept])
+        self.set_number = np.repeat(np.arange(len(sets)), [len(rows) for rows in kept])
         self._row = np.concatenate(kept)
         self.person = self._number(
             [faces.person[rows] for faces, rows in zip(sets, kept, strict=True)]
@@ -90,7 +91,7 @@ class FacePool:
 
     def crops_rgb(self, positions: IntArray) -> ImageArray:
         """Crops (len(positions), 112, 112, 3) uint8."""
-        return np.stack([self._crops[self._set[i]][self._row[i]] for i in positions])
+        return np.stack([self._crops[self.set_number[i]][self._row[i]] for i in positions])
 
     @staticmethod
     def _number(people: list[IntArray]) -> IntArray:

@@ -27,7 +27,12 @@ from facegate.training.embedder.losses import (
 from facegate.training.embedder.networks import EmbeddingNetwork, build_network, freeze
 from facegate.training.embedder.objectives import build_objective
 from facegate.training.embedder.recipe import EmbedderRecipe
-from facegate.training.embedder.samplers import PkSampler, ShuffledSampler
+from facegate.training.embedder.samplers import (
+    FaceSampler,
+    LookAlikeSampler,
+    PkSampler,
+    ShuffledSampler,
+)
 from facegate.training.embedder.targets import Targets, aim_at, join_teachers, whiten_network
 from facegate.training.embedder.validation import embed_all, hold_out, verify
 from facegate.training.run import TrainingRun, replace_file
@@ -82,13 +87,15 @@ class EmbedderTraining:
         folder.mkdir(parents=True, exist_ok=True)
         self._keep_recipe()
         checks = recipe.validation
-        self._held_out = hold_out(pool, checks.people, checks.faces, recipe.seed)
+        chosen_by = recipe.seed if checks.seed is None else checks.seed
+        among = [recipe.sets.index(name) for name in checks.sets] or None
+        self._held_out = hold_out(pool, checks.people, checks.faces, chosen_by, among)
         rows = np.setdiff1d(np.arange(len(pool)), self._held_out.all)
         self._known = rows[pool.person[rows] != NOBODY]
         self._strangers = rows[pool.person[rows] == NOBODY]
         batch = recipe.objective
         self._people = PkSampler(pool.person[self._known], batch.people, batch.images, recipe.seed)
-        self._fill = ShuffledSampler(len(self._strangers), recipe.batch, recipe.seed)
+        self._fill = self._stranger_sampler()
         # Class numbers without gaps: held-out people have none.
         self._number = np.full(int(pool.person.max()) + 1, NOBODY)
         trained = np.unique(pool.person[self._known])
@@ -147,6 +154,19 @@ class EmbedderTraining:
         if targets is not None:
             targets = Targets(targets.relational[rows], targets.embedding[rows])
         return Batch(crops, person, targets, self._recipe.seed * 1_000_003 + step)
+
+    def _stranger_sampler(self) -> FaceSampler:
+        recipe = self._recipe
+        if recipe.look_alikes is None:
+            return ShuffledSampler(len(self._strangers), recipe.batch, recipe.seed)
+        how = recipe.look_alikes
+        if how.teacher not in self._pool.teachers:
+            raise ConfigError(
+                f"No embeddings of the teacher {how.teacher} are cached.",
+                hint="Run `facegate train embedder teach` for every set first.",
+            )
+        seen = self._pool.teachers[how.teacher][self._strangers]
+        return LookAlikeSampler(seen, recipe.batch, how.nearest, how.each, recipe.seed)
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
         device = self.run.device

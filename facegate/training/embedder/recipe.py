@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from facegate.training.embedder.mining import Mining
 from facegate.training.run import RunRecipe
@@ -81,6 +81,23 @@ class ValidationRecipe(_Section):
     faces: int = Field(ge=2)
     every_images: int = Field(ge=1)
     max_fmr: float = Field(1e-4, gt=0, lt=1)
+    sets: list[str] = Field([], description="Whence they are taken; empty: from all sets.")
+    seed: int | None = Field(
+        None,
+        description="Chooses who is held out; without one, the run's. A run that goes on from "
+        "another must hold out the same people, and yet see its faces in another order.",
+    )
+
+
+class LookAlikeRecipe(_Section):
+    """Faces of nobody in particular come with others that look like them.
+
+    False matches are pairs of look-alikes, and a batch drawn by chance holds none.
+    """
+
+    teacher: str = Field(description="Whose similarity tells who looks alike.")
+    nearest: int = Field(10, ge=1, description="Look-alikes of each face that are drawn from.")
+    each: int = Field(2, ge=1, description="So many of them come with it.")
 
 
 class EmbedderRecipe(RunRecipe):
@@ -94,5 +111,12 @@ class EmbedderRecipe(RunRecipe):
     frozen_blocks: int = Field(0, ge=0)
     objective: ObjectiveRecipe = ObjectiveRecipe()
     distillation: DistillationRecipe | None = None
+    look_alikes: LookAlikeRecipe | None = None
     validation: ValidationRecipe
     augmentation: AugmentationRecipe = AugmentationRecipe()
+
+    @model_validator(mode="after")
+    def _sets_exist(self) -> EmbedderRecipe:
+        if missing := set(self.validation.sets) - set(self.sets):
+            raise ValueError(f"validation takes from {', '.join(sorted(missing))}, no set of these")
+        return self

@@ -58,12 +58,15 @@ class Verification:
         return (self.tmr_strangers + self.tmr_same_source) / 2
 
 
-def hold_out(pool: FacePool, people: int, faces: int, seed: int) -> HeldOut:
-    """Choose what validation uses."""
+def hold_out(
+    pool: FacePool, people: int, faces: int, seed: int, sets: list[int] | None = None
+) -> HeldOut:
+    """Choose what validation uses; from some sets of the pool, or from all."""
     rng = np.random.default_rng((seed, 3))
-    known = np.unique(pool.person[pool.person != NOBODY])
+    among = np.isin(pool.set_number, np.arange(len(pool)) if sets is None else sets)
+    known = np.unique(pool.person[among & (pool.person != NOBODY)])
     chosen_people = rng.permutation(known)[:people]
-    chosen = rng.permutation(np.flatnonzero(pool.person == NOBODY))[:faces]
+    chosen = rng.permutation(np.flatnonzero(among & (pool.person == NOBODY)))[:faces]
     distinct = _distinct([teacher[chosen] for teacher in pool.teachers.values()], len(chosen))
     return HeldOut(
         people=np.flatnonzero(np.isin(pool.person, chosen_people)),

@@ -135,6 +135,29 @@ def test_a_run_of_another_recipe_is_refused(tmp_path, random_onnx):
         training(tmp_path, random_onnx, images=32)
 
 
+def test_a_run_that_goes_on_holds_out_the_same_people(tmp_path, random_onnx):
+    def seen_and_kept(name: str, seed: int, held_out_by: int | None):
+        checks = {**RECIPE.validation.model_dump(), "seed": held_out_by}
+        run = training(tmp_path / name, random_onnx, seed=seed, validation=checks)
+        crops = run._batch(np.random.default_rng(0), 0).crops_rgb
+        return crops, sorted(run._held_out.all.tolist())
+
+    first, kept = seen_and_kept("first", 3, None)
+    again, kept_again = seen_and_kept("again", 4, 3)
+    _, kept_by_other = seen_and_kept("other", 4, None)
+    assert kept_again == kept != kept_by_other
+    assert not np.array_equal(first, again)
+
+
+def test_look_alikes_train_and_need_a_teacher_who_sees_them(tmp_path, random_onnx):
+    how = {"teacher": "a", "nearest": 3, "each": 1}
+    run = training(tmp_path / "run", random_onnx, images=8, look_alikes=how)
+    list(run.train())
+    assert run.run.seen == 8
+    with pytest.raises(ConfigError, match="blind"):
+        training(tmp_path / "blind", random_onnx, look_alikes={**how, "teacher": "blind"})
+
+
 @pytest.mark.parametrize("method", list(Method))
 def test_every_method_trains(tmp_path, random_onnx, method):
     objective = {**RECIPE.objective.model_dump(), "method": method}
@@ -327,6 +350,13 @@ def test_held_out_strangers_are_never_two_of_one_person():
     assert len(kept.strangers) == len(kept.doubles) == 15
     assert sorted(((kept.strangers - 16) // 2).tolist()) == list(range(15))
     assert len(set(kept.all.tolist())) == len(kept.all)
+
+
+def test_a_further_set_changes_nobody_who_is_held_out():
+    sets = [faces(16, 6, 0), faces(24, 0, 1)]
+    before = hold_out(FacePool(sets), people=2, faces=9, seed=5)
+    after = hold_out(FacePool([*sets, faces(50, 0, 2)]), people=2, faces=9, seed=5, sets=[0, 1])
+    assert sorted(before.all.tolist()) == sorted(after.all.tolist())
 
 
 @pytest.mark.parametrize("change", list(Augmentation.__dataclass_fields__))
