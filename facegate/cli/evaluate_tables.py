@@ -67,6 +67,8 @@ def interval_cell(interval: tuple[float, float] | None) -> str:
 
 def non_mated_table(report: NonMatedReport) -> None:
     """Show the operating points of a list of people seen once."""
+    from facegate.evaluation.words import counted
+
     out = console()
     out.print(
         f"\n[bold]{report.pairs:,} non-mated pairs[/bold] of {report.faces:,} people seen once; "
@@ -103,7 +105,8 @@ def non_mated_table(report: NonMatedReport) -> None:
             warn([f"{name} is not supported. {point.reason}"])
     warn(report.warnings)
     if report.one_person:
-        out.print(f"{report.one_person:,} pairs are left out: they show one person.")
+        words = counted(report.one_person, "more pair shows", "more pairs show")
+        out.print(f"{words} one person, and do not count.")
     if report.most_alike:
         score, a, b = report.most_alike[0]
         out.print(f"The most alike pair has {score:.3f}: {plain(a)} and {plain(b)}")

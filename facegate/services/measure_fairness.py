@@ -22,6 +22,7 @@ from facegate.evaluation.fairness import (
 from facegate.evaluation.lists import NO_GROUP, LabelTable, numbers_of_pairs
 from facegate.evaluation.non_mated import scan_pairs, threshold_in_top
 from facegate.evaluation.rates import fnmr_at, rate
+from facegate.evaluation.words import counted
 from facegate.services.measure import EncodedPictures
 
 
@@ -113,12 +114,13 @@ def measure_non_mated_fairness(
                 GroupComparison(division, "FMR", cut, title, overall, groups, spread)
             )
     value = scan.counts[tau]
+    more = counted(len(left_out), "more pair shows", "more pairs show")
     return FairnessReport(
         comparisons=tuple(comparisons),
         faces=scan.faces,
         failed=len(table.paths) - scan.faces,
         overall=f"{value:,} of all {scan.pairs:,} pairs reach τ in force"
-        + (f" ({len(left_out):,} more show one person, and do not count)" if len(left_out) else ""),
+        + (f"; {more} one person, and do not count" if len(left_out) else ""),
         warnings=tuple(warnings + _too_few(comparisons, min_faces, "faces")),
         model_id=model_id,
     )

@@ -85,7 +85,7 @@ def test_pairs_that_show_one_person_are_looked_at_and_left_out(
     listed = report["non_mated_list"]
     assert (listed["pairs"], listed["pairs_of_one_person_left_out"]) == (2, 1)
     assert listed["points"][-1]["fmr"]["count"] == 0
-    assert "1 pairs are left out" in facegate(*verification, "--one-person", alike)
+    assert "1 more pair shows one person" in facegate(*verification, "--one-person", alike)
     page = tmp_path / "page.html"
     facegate("report", "--root", people, "--output", page, *again)
     assert "1 pair that show one person, by alike.csv" in page.read_text()
