@@ -27,12 +27,7 @@ from facegate.training.embedder.losses import (
 from facegate.training.embedder.networks import EmbeddingNetwork, build_network, freeze
 from facegate.training.embedder.objectives import build_objective
 from facegate.training.embedder.recipe import EmbedderRecipe
-from facegate.training.embedder.samplers import (
-    FaceSampler,
-    LookAlikeSampler,
-    PkSampler,
-    ShuffledSampler,
-)
+from facegate.training.embedder.samplers import PkSampler, ShuffledSampler
 from facegate.training.embedder.targets import Targets, aim_at, join_teachers, whiten_network
 from facegate.training.embedder.validation import embed_all, hold_out, verify
 from facegate.training.run import TrainingRun, replace_file
@@ -95,7 +90,7 @@ class EmbedderTraining:
         self._strangers = rows[pool.person[rows] == NOBODY]
         batch = recipe.objective
         self._people = PkSampler(pool.person[self._known], batch.people, batch.images, recipe.seed)
-        self._fill = self._stranger_sampler()
+        self._fill = ShuffledSampler(len(self._strangers), recipe.batch, recipe.seed)
         # Class numbers without gaps: held-out people have none.
         self._number = np.full(int(pool.person.max()) + 1, NOBODY)
         trained = np.unique(pool.person[self._known])
@@ -154,19 +149,6 @@ class EmbedderTraining:
         if targets is not None:
             targets = Targets(targets.relational[rows], targets.embedding[rows])
         return Batch(crops, person, targets, self._recipe.seed * 1_000_003 + step)
-
-    def _stranger_sampler(self) -> FaceSampler:
-        recipe = self._recipe
-        if recipe.look_alikes is None:
-            return ShuffledSampler(len(self._strangers), recipe.batch, recipe.seed)
-        how = recipe.look_alikes
-        if how.teacher not in self._pool.teachers:
-            raise ConfigError(
-                f"No embeddings of the teacher {how.teacher} are cached.",
-                hint="Run `facegate train embedder teach` for every set first.",
-            )
-        seen = self._pool.teachers[how.teacher][self._strangers]
-        return LookAlikeSampler(seen, recipe.batch, how.nearest, how.each, recipe.seed)
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
         device = self.run.device

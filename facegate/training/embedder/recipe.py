@@ -89,17 +89,6 @@ class ValidationRecipe(_Section):
     )
 
 
-class LookAlikeRecipe(_Section):
-    """Faces of nobody in particular come with others that look like them.
-
-    False matches are pairs of look-alikes, and a batch drawn by chance holds none.
-    """
-
-    teacher: str = Field(description="Whose similarity tells who looks alike.")
-    nearest: int = Field(10, ge=1, description="Look-alikes of each face that are drawn from.")
-    each: int = Field(2, ge=1, description="So many of them come with it.")
-
-
 class EmbedderRecipe(RunRecipe):
     """All that decides what a training run gives, besides the data and the start weights."""
 
@@ -111,7 +100,6 @@ class EmbedderRecipe(RunRecipe):
     frozen_blocks: int = Field(0, ge=0)
     objective: ObjectiveRecipe = ObjectiveRecipe()
     distillation: DistillationRecipe | None = None
-    look_alikes: LookAlikeRecipe | None = None
     validation: ValidationRecipe
     augmentation: AugmentationRecipe = AugmentationRecipe()
 

@@ -63,7 +63,7 @@ def hold_out(
 ) -> HeldOut:
     """Choose what validation uses; from some sets of the pool, or from all."""
     rng = np.random.default_rng((seed, 3))
-    among = np.isin(pool.set_number, np.arange(len(pool)) if sets is None else sets)
+    among = np.ones(len(pool), bool) if sets is None else np.isin(pool.set_number, sets)
     known = np.unique(pool.person[among & (pool.person != NOBODY)])
     chosen_people = rng.permutation(known)[:people]
     chosen = rng.permutation(np.flatnonzero(among & (pool.person == NOBODY)))[:faces]

@@ -149,15 +149,6 @@ def test_a_run_that_goes_on_holds_out_the_same_people(tmp_path, random_onnx):
     assert not np.array_equal(first, again)
 
 
-def test_look_alikes_train_and_need_a_teacher_who_sees_them(tmp_path, random_onnx):
-    how = {"teacher": "a", "nearest": 3, "each": 1}
-    run = training(tmp_path / "run", random_onnx, images=8, look_alikes=how)
-    list(run.train())
-    assert run.run.seen == 8
-    with pytest.raises(ConfigError, match="blind"):
-        training(tmp_path / "blind", random_onnx, look_alikes={**how, "teacher": "blind"})
-
-
 @pytest.mark.parametrize("method", list(Method))
 def test_every_method_trains(tmp_path, random_onnx, method):
     objective = {**RECIPE.objective.model_dump(), "method": method}
