@@ -10,6 +10,7 @@ inside the network: pixel scaling before, unit length after.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -57,10 +58,12 @@ class MobileFaceNet(nn.Module):
         embedding: 1x1 convolution to EMBEDDING_DIM.
 
     Attributes:
+        dimension: of an embedding.
         sees_mirrored: also encode the mirrored crop and give the mean direction of both. Twice the
             work, and the small accidents of one view cancel. Off in training.
     """
 
+    dimension: ClassVar[int] = EMBEDDING_DIM
     sees_mirrored: bool = False
     pixel_mean: torch.Tensor
     pixel_scale: torch.Tensor

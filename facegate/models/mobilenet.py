@@ -9,6 +9,8 @@ pixel scaling before, unit length after.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -56,10 +58,12 @@ class MobileNet(nn.Module):
         embedding.weight, .bias: (EMBEDDING_DIM, 1024 * 7 * 7), channels before rows and columns.
 
     Attributes:
+        dimension: of an embedding.
         sees_mirrored: also encode the mirrored crop and give the mean direction of both. Twice the
             work, and the small accidents of one view cancel. Off in training.
     """
 
+    dimension: ClassVar[int] = EMBEDDING_DIM
     sees_mirrored: bool = False
 
     def __init__(self) -> None:

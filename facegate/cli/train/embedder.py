@@ -37,6 +37,10 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+_SHRINK = 0.75
+"""Of the whitening before people are told apart: as teachers come, strangers of the populations
+that they saw least pass for one person."""
+
 DataOption = Annotated[
     Path, typer.Option("--data", help="Folder of all prepared sets.", file_okay=False)
 ]
@@ -177,23 +181,37 @@ def clean(
     """Leave out test people, doubled pictures and wrong names, as teachers see them.
 
     Names differ between sets or are missing, so people are told apart by what all teachers that
-    `teach` ran over all these sets say.
+    `teach` ran over all these sets say, centered and whitened on the sets together.
     """
     need_torch()
     import numpy as np
 
+    from facegate.errors import ConfigError
     from facegate.training.embedder.cleaning import left_out
     from facegate.training.embedder.data import open_prepared, store_columns
+    from facegate.training.embedder.whitening import fit_whitening
 
+    opened = {name: open_prepared(data / name) for name in sets}
     tests = [open_prepared(data / name) for name in test or []]
+    common = sorted(set.intersection(*(set(one.teachers) for one in [*opened.values(), *tests])))
+    if not common:
+        raise ConfigError(
+            f"No teacher has seen all of {', '.join([*sets, *(test or [])])}.",
+            hint="Run `facegate train embedder teach` for each of them first.",
+        )
+    even = {
+        teacher: fit_whitening(
+            np.concatenate([faces.teachers[teacher] for faces in opened.values()]), _SHRINK
+        )
+        for teacher in common
+    }
+    shown = {t: np.concatenate([one.teachers[t] for one in tests]) for t in common if tests}
     found: dict[str, dict[str, int]] = {}
-    for name in sets:
-        faces = open_prepared(data / name)
-        common = sorted(set(faces.teachers).intersection(*(set(one.teachers) for one in tests)))
+    for name, faces in opened.items():
         reasons = left_out(
-            [faces.teachers[teacher] for teacher in common],
+            [even[teacher].apply(faces.teachers[teacher]) for teacher in common],
             faces.person,
-            [np.concatenate([one.teachers[t] for one in tests]) for t in common if tests],
+            [even[t].apply(one) for t, one in shown.items()],
         )
         store_columns(data / name, left_out=reasons)
         kinds, counts = np.unique(reasons, return_counts=True)

