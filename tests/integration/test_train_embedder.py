@@ -95,6 +95,10 @@ def test_pictures_become_a_network(tmp_path: Path, portrait_paths: dict[str, Pat
     made = facegate(*line, "export", "--run", run, "--output", tmp_path / "made.onnx", "--half")
     assert made.code == 0, made.out + made.err
     assert (tmp_path / "made.onnx").stat().st_size < 6e6
+    even = ("export", "--run", run, "--output", tmp_path / "even.onnx", "--whiten", "0.5")
+    assert facegate(*line, *even).code == 4, "nothing to whiten on"
+    made = facegate(*line, *even, "--data", sets)
+    assert made.code == 0, made.out + made.err
 
 
 def test_a_teacher_made_for_one_face_says_so(tmp_path: Path) -> None:

@@ -235,17 +235,36 @@ def export(
     mirror: Annotated[bool, typer.Option(help="Also encode the mirrored face: twice the time.")] = (
         False
     ),
+    whiten: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Center and whiten the output once more; 1 only centers. Needs --data.",
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder of all prepared sets.", file_okay=False)
+    ] = None,
 ) -> None:
     """Write the best weights of a run as ONNX."""
     need_torch()
     import hashlib
 
+    from facegate.errors import InputError
+    from facegate.training.embedder.data import FacePool, open_prepared
     from facegate.training.embedder.export import blend, export_onnx, read_onnx
-    from facegate.training.embedder.loop import best_network
+    from facegate.training.embedder.loop import best_network, recipe_of, whiten_again
 
     network = best_network(run)
     if share < 1:
         network = blend(network, read_onnx(run / "start.onnx"), share)
+    if whiten is not None:
+        if data is None:
+            raise InputError("The faces to whiten on are missing.", hint="Give --data.")
+        recipe = recipe_of(run)
+        pool = FacePool([open_prepared(data / name) for name in recipe.sets])
+        whiten_again(network, recipe, pool, whiten)
     network.sees_mirrored = mirror
     export_onnx(network, output, half)
     content = output.read_bytes()

@@ -28,11 +28,14 @@ from facegate.training.embedder.objectives import build_objective
 from facegate.training.embedder.recipe import EmbedderRecipe
 from facegate.training.embedder.samplers import PkSampler, ShuffledSampler
 from facegate.training.embedder.targets import Targets, aim_at, join_teachers, whiten_network
-from facegate.training.embedder.validation import embed_all, hold_out, verify
+from facegate.training.embedder.validation import HeldOut, embed_all, hold_out, verify
 from facegate.training.run import TrainingRun, replace_file
 
 ALIGNMENT_FACES = 2048
 """Faces on which the start network is whitened and the teachers are laid over it."""
+
+FINAL_FACES = 8192
+"""Faces on which a trained network is whitened."""
 
 AUGMENTERS = 2
 """Threads that change crops; opencv lets the interpreter go while it works."""
@@ -80,10 +83,7 @@ class EmbedderTraining:
         self._recipe, self._pool, self._folder = recipe, pool, folder
         folder.mkdir(parents=True, exist_ok=True)
         self._keep_recipe()
-        checks = recipe.validation
-        chosen_by = recipe.seed if checks.seed is None else checks.seed
-        among = [recipe.sets.index(name) for name in checks.sets] or None
-        self._held_out = hold_out(pool, checks.people, checks.faces, chosen_by, among)
+        self._held_out = held_out_by(recipe, pool)
         rows = np.setdiff1d(np.arange(len(pool)), self._held_out.all)
         self._known = rows[pool.person[rows] != NOBODY]
         self._strangers = rows[pool.person[rows] == NOBODY]
@@ -221,18 +221,51 @@ class EmbedderTraining:
             file.write(json.dumps({name: round(value, 6) for name, value in report.items()}) + "\n")
 
 
+def held_out_by(recipe: EmbedderRecipe, pool: FacePool) -> HeldOut:
+    """Whom a run of this recipe leaves alone."""
+    checks = recipe.validation
+    chosen_by = recipe.seed if checks.seed is None else checks.seed
+    among = [recipe.sets.index(name) for name in checks.sets] or None
+    return hold_out(pool, checks.people, checks.faces, chosen_by, among)
+
+
+def whiten_again(
+    network: EmbeddingNetwork, recipe: EmbedderRecipe, pool: FacePool, shrink: float
+) -> None:
+    """Whiten a trained network: in training its outputs have moved from where they were centered.
+
+    Estimated on faces of nobody known that the run could learn from.
+    """
+    strangers = np.setdiff1d(np.flatnonzero(pool.person == NOBODY), held_out_by(recipe, pool).all)
+    rng = np.random.default_rng((recipe.seed, 6))
+    rows = np.sort(rng.permutation(strangers)[:FINAL_FACES])
+    whiten_network(network, pool, rows, shrink)
+
+
 def best_network(folder: Path) -> EmbeddingNetwork:
     """The network with the best validation of a run so far.
 
     Raises:
         ConfigError: there is no such run, or it has not validated yet.
     """
+    recipe = recipe_of(folder)
     try:
-        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
         weights = torch.load(folder / "best.pt", map_location="cpu", weights_only=True)
-    except (OSError, json.JSONDecodeError) as error:
+    except OSError as error:
         raise ConfigError(f"{folder} holds no run with weights ({error}).") from error
-    return build_network(recipe["network"], weights).eval()
+    return build_network(recipe.network, weights).eval()
+
+
+def recipe_of(folder: Path) -> EmbedderRecipe:
+    """What a run was begun with.
+
+    Raises:
+        ConfigError: there is no such run.
+    """
+    try:
+        return EmbedderRecipe.model_validate_json((folder / "recipe.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{folder} holds no run ({error}).") from error
 
 
 def read_log(folder: Path) -> list[dict[str, float]]:
