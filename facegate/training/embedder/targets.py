@@ -33,14 +33,11 @@ class Targets:
 
 def whiten_network(
     network: EmbeddingNetwork, pool: FacePool, rows: IntArray, shrink: float
-) -> FloatArray:
+) -> None:
     """Fold a whitening of the network's output, estimated on some faces, into its last layer.
 
     A network of other makers may give more dimensions than ours: those in which the faces are
     spread most stay, as many as ours have.
-
-    Returns:
-        (len(rows), d) unit embeddings of those faces, as the network gives them from now on.
     """
     outputs = _unnormalized(network, pool, rows)
     whitening = fit_whitening(outputs, shrink)
@@ -48,7 +45,6 @@ def whiten_network(
     if matrix.shape[1] > network.dimension:
         matrix = matrix @ widest(whitening.apply(outputs), network.dimension)
     fold(last_layer(network), matrix, whitening.mean)
-    return unit(np.asarray((outputs - whitening.mean) @ matrix, dtype=np.float32))
 
 
 def fold(layer: nn.Conv2d | nn.Linear, matrix: FloatArray, mean: FloatArray) -> None:

@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from facegate.errors import ConfigError
+from facegate.training.embedder import samplers
 from facegate.training.embedder.data import NOBODY
-from facegate.training.embedder.samplers import PkSampler, ShuffledSampler
+from facegate.training.embedder.samplers import (
+    LookAlikeSampler,
+    PkSampler,
+    ShuffledSampler,
+    nearest_faces,
+)
 
 PERSON = np.array([7, 7, 7, 7, 8, 8, 9, NOBODY, NOBODY, 10, 10, 11, 11, 11])
 
@@ -52,7 +58,34 @@ def test_shuffled_pass_shows_each_face_once():
     assert first.tolist() != second.tolist()
 
 
+def vectors(count: int) -> np.ndarray:
+    made = np.random.default_rng(0).normal(size=(count, 5)).astype(np.float32)
+    return made / np.linalg.norm(made, axis=1, keepdims=True)
+
+
+def test_nearest_faces_equal_plain_loops(monkeypatch):
+    monkeypatch.setattr(samplers, "_BLOCK", 7)
+    faces = vectors(30)
+    for row, found in enumerate(nearest_faces(faces, 4)):
+        others = sorted((i for i in range(30) if i != row), key=lambda i: -faces[row] @ faces[i])
+        assert found.tolist() == others[:4]
+
+
+def test_faces_come_with_some_that_look_like_them():
+    nearest = nearest_faces(vectors(60), 5)
+    sampler = LookAlikeSampler(nearest, 12, each=2, seed=1)
+    for step in range(10):
+        rows = sampler.batch(step)
+        assert len(set(rows.tolist())) == len(rows) <= 12
+        first, second, third = rows[:3]  # nothing was there before them
+        assert {int(second), int(third)} <= set(nearest[first].tolist())
+        np.testing.assert_array_equal(rows, LookAlikeSampler(nearest, 12, 2, 1).batch(step))
+    assert sum(len(sampler.batch(step)) for step in range(10)) > 110
+
+
 def test_impossible_batches_are_refused():
+    with pytest.raises(ConfigError):
+        nearest_faces(vectors(5), 5)
     with pytest.raises(ConfigError):
         PkSampler(PERSON, people=5, images=2, seed=0)
     with pytest.raises(ConfigError):
