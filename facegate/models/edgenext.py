@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from facegate.models.crop_encoder import CropEncoder
 from facegate.vision.align import CROP_PX
 
 EMBEDDING_DIM = 256
@@ -194,7 +195,7 @@ class Downsampling(nn.Sequential):
         super().__init__(ChannelNorm(channels_in), nn.Conv2d(channels_in, channels_out, 2, 2))
 
 
-class EdgeNeXt(nn.Module):
+class EdgeNeXt(CropEncoder):
     """Aligned crops to unit embeddings.
 
     Parameters, in the order the network runs:
@@ -208,9 +209,6 @@ class EdgeNeXt(nn.Module):
     Attributes:
         stages: the original's, but for an attention block at the end of the last, whose result
             EdgeFace-S scales to next to nothing.
-        dimension: of an embedding when training is done.
-        sees_mirrored: also encode the mirrored crop and give the mean direction of both. Twice the
-            work, and the small accidents of one view cancel. Off in training.
     """
 
     stages: ClassVar[tuple[Stage, ...]] = (
@@ -220,7 +218,6 @@ class EdgeNeXt(nn.Module):
         Stage(304, 2, 9),
     )
     dimension: ClassVar[int] = EMBEDDING_DIM
-    sees_mirrored: bool = False
 
     def __init__(self, dimension: int = EMBEDDING_DIM) -> None:
         super().__init__()
@@ -241,14 +238,6 @@ class EdgeNeXt(nn.Module):
         self.norm = nn.LayerNorm(channels, eps=_NORM_EPSILON)
         self.embedding = nn.Linear(channels, dimension)
 
-    def forward(self, crops_rgb: torch.Tensor) -> torch.Tensor:
-        """Encode (n, 112, 112, 3) RGB, 0 to 255 of any dtype, as (n, dimension) unit vectors."""
-        embeddings = F.normalize(self.unnormalized(crops_rgb))
-        if self.sees_mirrored:
-            mirrored = F.normalize(self.unnormalized(crops_rgb.flip(2)))
-            embeddings = F.normalize(embeddings + mirrored)
-        return embeddings
-
     def unnormalized(self, crops_rgb: torch.Tensor) -> torch.Tensor:
         """The embedding before it is scaled to unit length, (n, dimension) float32."""
         x = crops_rgb.permute(0, 3, 1, 2).to(self.embedding.weight.dtype)
@@ -260,7 +249,7 @@ class EdgeNeXt(nn.Module):
 
 
 class SmallEdgeNeXt(EdgeNeXt):
-    """The same with fewer convolution blocks: two thirds of the time."""
+    """The same with fewer convolution blocks: three quarters of the time."""
 
     stages: ClassVar[tuple[Stage, ...]] = (
         Stage(48, 2, 3),

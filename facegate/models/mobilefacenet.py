@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from facegate.models.crop_encoder import CropEncoder
 from facegate.vision.align import CROP_PX
 
 EMBEDDING_DIM = 128
@@ -46,7 +47,7 @@ class Bottleneck(nn.Module):
         return x + y if self.adds_input else y
 
 
-class MobileFaceNet(nn.Module):
+class MobileFaceNet(CropEncoder):
     """Aligned crops to unit embeddings.
 
     Parameters, in the order the network runs; each has `.weight` and `.bias`:
@@ -56,15 +57,9 @@ class MobileFaceNet(nn.Module):
         head: 1x1 convolution to 512 channels.
         pool: 7x7 depthwise convolution; weighs each place of the face by itself.
         embedding: 1x1 convolution to EMBEDDING_DIM.
-
-    Attributes:
-        dimension: of an embedding.
-        sees_mirrored: also encode the mirrored crop and give the mean direction of both. Twice the
-            work, and the small accidents of one view cancel. Off in training.
     """
 
     dimension: ClassVar[int] = EMBEDDING_DIM
-    sees_mirrored: bool = False
     pixel_mean: torch.Tensor
     pixel_scale: torch.Tensor
 
@@ -89,14 +84,6 @@ class MobileFaceNet(nn.Module):
         self.head = nn.Conv2d(channels, 512, 1)
         self.pool = nn.Conv2d(512, 512, CROP_PX // 16, groups=512)
         self.embedding = nn.Conv2d(512, EMBEDDING_DIM, 1)
-
-    def forward(self, crops_rgb: torch.Tensor) -> torch.Tensor:
-        """Encode (n, 112, 112, 3) RGB, 0 to 255 of any dtype, as (n, 128) unit vectors."""
-        embeddings = F.normalize(self.unnormalized(crops_rgb))
-        if self.sees_mirrored:
-            mirrored = F.normalize(self.unnormalized(crops_rgb.flip(2)))
-            embeddings = F.normalize(embeddings + mirrored)
-        return embeddings
 
     def unnormalized(self, crops_rgb: torch.Tensor) -> torch.Tensor:
         """The embedding before it is scaled to unit length, (n, 128) float32."""

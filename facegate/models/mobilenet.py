@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from facegate.models.crop_encoder import CropEncoder
 from facegate.vision.align import CROP_PX
 
 EMBEDDING_DIM = 128
@@ -49,22 +50,16 @@ class SeparableBlock(nn.Module):
         return F.prelu(self.pointwise(x), self.pointwise_slope)
 
 
-class MobileNet(nn.Module):
+class MobileNet(CropEncoder):
     """Aligned crops to unit embeddings.
 
     Parameters, in the order the network runs:
         stem.weight, .bias, stem_slope: 3x3 convolution, 3 to 32 channels, at full size.
         blocks.N.depthwise, .depthwise_slope, .pointwise, .pointwise_slope: 13 blocks, to 7x7.
         embedding.weight, .bias: (EMBEDDING_DIM, 1024 * 7 * 7), channels before rows and columns.
-
-    Attributes:
-        dimension: of an embedding.
-        sees_mirrored: also encode the mirrored crop and give the mean direction of both. Twice the
-            work, and the small accidents of one view cancel. Off in training.
     """
 
     dimension: ClassVar[int] = EMBEDDING_DIM
-    sees_mirrored: bool = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,14 +72,6 @@ class MobileNet(nn.Module):
             channels = channels_out
         self.blocks = nn.ModuleList(blocks)
         self.embedding = nn.Linear(channels * (CROP_PX // 16) ** 2, EMBEDDING_DIM)
-
-    def forward(self, crops_rgb: torch.Tensor) -> torch.Tensor:
-        """Encode (n, 112, 112, 3) RGB, 0 to 255 of any dtype, as (n, 128) unit vectors."""
-        embeddings = F.normalize(self.unnormalized(crops_rgb))
-        if self.sees_mirrored:
-            mirrored = F.normalize(self.unnormalized(crops_rgb.flip(2)))
-            embeddings = F.normalize(embeddings + mirrored)
-        return embeddings
 
     def unnormalized(self, crops_rgb: torch.Tensor) -> torch.Tensor:
         """The embedding before it is scaled to unit length, (n, 128) float32."""

@@ -60,6 +60,7 @@ HOMES = {
 TORCH_MODULES = {
     "models/yolo.py",
     "models/mobilefacenet.py",
+    "models/crop_encoder.py",
     "models/edgenext.py",
     "models/mobilenet.py",
     "models/landmarker.py",

@@ -88,7 +88,7 @@ class EmbedderTraining:
     ) -> None:
         self._recipe, self._pool, self._folder = recipe, pool, folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._compare_recipe()
+        begun = self._begun()
         self._held_out = held_out_by(recipe, pool)
         rows = np.setdiff1d(np.arange(len(pool)), self._held_out.all)
         self._known = rows[pool.person[rows] != NOBODY]
@@ -109,15 +109,17 @@ class EmbedderTraining:
         self._number[trained] = np.arange(len(trained))
 
         torch.manual_seed(recipe.seed)
-        if self.start_path.is_file():  # a run that goes on keeps the space it began in
+        if begun:  # in the space it began in, whatever `start` is now
             start = read_onnx(self.start_path)
         start = start.to(device).eval()  # no batch normalization is left that could differ
-        self._targets = self._prepare_start(start)
+        self._targets = self._prepare_start(start, begun)
         self._fill = self._stranger_sampler(start)
         freeze(start, recipe.frozen_blocks)
         objective = build_objective(recipe.objective, start.dimension, len(trained))
         self.run = TrainingRun(Student(start, objective), recipe, folder, device)
-        (folder / "recipe.json").write_text(recipe.model_dump_json(indent=1), encoding="utf-8")
+        partial = folder / "recipe.part"
+        partial.write_text(recipe.model_dump_json(indent=1), encoding="utf-8")
+        partial.replace(folder / "recipe.json")  # last: now there is a run to go on with
         self._best_score = max((line["score"] for line in self._validations()), default=-1.0)
 
     @property
@@ -205,10 +207,10 @@ class EmbedderTraining:
             total = total + how.relational * losses["relational"]
         return {"total": total, **losses}
 
-    def _prepare_start(self, start: EmbeddingNetwork) -> Targets | None:
+    def _prepare_start(self, start: EmbeddingNetwork, begun: bool) -> Targets | None:
         rng = np.random.default_rng((self._recipe.seed, 5))
         rows = np.sort(rng.permutation(self._strangers)[:ALIGNMENT_FACES])
-        if not self.start_path.is_file():
+        if not begun:
             whiten_network(start, self._pool, rows, self._recipe.start_shrink)
             export_onnx(start, self.start_path)
         if self._recipe.distillation is None:
@@ -236,14 +238,15 @@ class EmbedderTraining:
         """Those so far; none is repeated by a run that is taken up again."""
         return [line for line in read_log(self._folder) if "score" in line]
 
-    def _compare_recipe(self) -> None:
-        """A run goes on only under the recipe it began with."""
+    def _begun(self) -> bool:
+        """Whether there is a run to go on with; only under the recipe it began with."""
         begun = (self._folder / "recipe.json").is_file()
         if begun and recipe_of(self._folder) != self._recipe:
             raise ConfigError(
                 f"The run in {self._folder} was begun with another recipe.",
                 hint="Choose another folder for this run.",
             )
+        return begun
 
     def _log(self, report: dict[str, float]) -> None:
         with (self._folder / "log.jsonl").open("a", encoding="utf-8") as file:

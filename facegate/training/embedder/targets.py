@@ -57,6 +57,8 @@ def fold(layer: nn.Conv2d | nn.Linear, matrix: FloatArray, mean: FloatArray) -> 
         bias = (layer.bias - torch.from_numpy(mean).to(layer.bias)) @ turned
         layer.weight = nn.Parameter(weight.reshape(-1, *layer.weight.shape[1:]))
         layer.bias = nn.Parameter(bias)
+    if isinstance(layer, nn.Linear):
+        layer.out_features = len(bias)
 
 
 def join_teachers(recipe: DistillationRecipe, pool: FacePool, rows: IntArray) -> FloatArray:

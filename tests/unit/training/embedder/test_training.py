@@ -151,6 +151,16 @@ def test_a_recipe_that_has_gained_a_setting_is_the_same(tmp_path, random_onnx):
     training(tmp_path, random_onnx)
 
 
+def test_a_run_cut_off_while_it_began_begins_anew(tmp_path, random_onnx):
+    training(tmp_path / "run", random_onnx)
+    (tmp_path / "run" / "recipe.json").unlink()  # written last
+    torch.manual_seed(8)
+    export_onnx(MobileFaceNet().eval(), tmp_path / "other.onnx")
+    again = training(tmp_path / "run", tmp_path / "other.onnx")
+    other = training(tmp_path / "fresh", tmp_path / "other.onnx")
+    assert again.start_path.read_bytes() == other.start_path.read_bytes()
+
+
 def test_a_refused_recipe_leaves_no_run(tmp_path, random_onnx):
     with pytest.raises(ConfigError, match="Too few"):
         training(tmp_path, random_onnx, batch=1000)
@@ -298,16 +308,21 @@ def test_an_unknown_network_is_a_sentence():
         build_network("resnet")
 
 
+def whitened_and_folded(network, crops: FacePool, rows: np.ndarray):
+    """Outputs whitened by numpy, and what the network gives with the whitening folded in."""
+    images = torch.from_numpy(crops.crops_rgb(rows))
+    with torch.no_grad():
+        outputs = network.unnormalized(images).numpy()
+    whiten_network(network, crops, rows, 0.5)
+    with torch.no_grad():
+        folded = network(images).numpy()
+    return whitening.fit_whitening(outputs, 0.5).apply(outputs), folded
+
+
 def test_whitening_folded_into_the_network_is_the_whitening_of_its_output(random_onnx):
     crops = pool()
     rows = np.arange(12)
-    network = read_start(random_onnx, "mobilefacenet")
-    with torch.no_grad():
-        outputs = network.unnormalized(torch.from_numpy(crops.crops_rgb(rows))).numpy()
-    expected = whitening.fit_whitening(outputs, 0.5).apply(outputs)
-    whiten_network(network, crops, rows, 0.5)
-    with torch.no_grad():
-        folded = network(torch.from_numpy(crops.crops_rgb(rows))).numpy()
+    expected, folded = whitened_and_folded(read_start(random_onnx, "mobilefacenet"), crops, rows)
     # Random weights see all faces nearly alike: what is left of 32 bits after centering is coarse.
     assert float((folded * expected).sum(axis=1).min()) > 0.999
 
@@ -366,12 +381,7 @@ def test_more_dimensions_than_ours_become_those_of_largest_spread():
     torch.manual_seed(3)
     crops, rows = pool(), np.arange(24)
     network = EdgeNeXt(EdgeNeXt.dimension + 30).eval()
-    with torch.no_grad():
-        outputs = network.unnormalized(torch.from_numpy(crops.crops_rgb(rows))).numpy()
-    before = whitening.fit_whitening(outputs, 0.5).apply(outputs)
-    whiten_network(network, crops, rows, 0.5)
-    with torch.no_grad():
-        folded = network(torch.from_numpy(crops.crops_rgb(rows))).numpy()
+    before, folded = whitened_and_folded(network, crops, rows)
     assert folded.shape == (24, EdgeNeXt.dimension)
     # 24 faces span fewer directions than are kept: nothing is lost.
     np.testing.assert_allclose(folded @ folded.T, before @ before.T, atol=1e-2)
