@@ -40,6 +40,12 @@ people = 2
 faces = 4
 every_images = 8
 max_fmr = 0.5
+
+[last_layer]
+steps = 2
+every = 1
+faces = 10
+people = 2
 """
 
 
@@ -89,16 +95,21 @@ def test_pictures_become_a_network(tmp_path: Path, portrait_paths: dict[str, Pat
     recipe, run = tmp_path / "tiny.toml", tmp_path / "run"
     recipe.write_text(RECIPE, encoding="utf-8")
     train = ("--recipe", recipe, "--start", start, "--data", sets, "--run", run, "--threads", "1")
+    early = facegate(*line, *train)
+    assert (early.code, "embedder label" in early.err) == (3, True), "nobody has a group"
+    table = tmp_path / "labels.csv"
+    rows = [f"train/{i}.jpg,{'left' if i % 2 else 'right'},{i}" for i in range(30)]
+    table.write_text("\n".join(["file,side,age", *rows, "val/0.jpg,left,3"]), encoding="utf-8")
+    sides = ("label", "strangers", "--data", sets, "--labels", table, "--group", "side")
+    assert facegate(*line, *sides, "--root", "elsewhere").code == 4
+    labeled = facegate(*line, *sides, "--root", "train", "--without", "age=3")
+    assert (labeled.code, "29 of 30 faces" in labeled.out) == (0, True)
     ran = facegate(*line, *train)
     assert ran.code == 0, ran.out + ran.err
     assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
     made = facegate(*line, "export", "--run", run, "--output", tmp_path / "made.onnx", "--half")
     assert made.code == 0, made.out + made.err
     assert (tmp_path / "made.onnx").stat().st_size < 6e6
-    even = ("export", "--run", run, "--output", tmp_path / "even.onnx", "--whiten", "0.5")
-    assert facegate(*line, *even).code == 4, "nothing to whiten on"
-    made = facegate(*line, *even, "--data", sets)
-    assert made.code == 0, made.out + made.err
 
 
 def test_a_teacher_made_for_one_face_says_so(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def train(
 
     go_on(run, training.train(), training.run.seen, settings.images, draw)
     console(stderr=True).print(f"Done. Curves: {plain(run / 'curves.png')}")
-    typer.echo(str(training.best_path))
+    typer.echo(f"Now `facegate train embedder export --run {run} --output FILE.onnx`.")
 
 
 @app.command()
@@ -169,6 +169,47 @@ def teach(
 
 
 @app.command()
+def label(
+    data: DataOption,
+    name: Annotated[str, typer.Argument(help="Of the prepared set.")],
+    labels: Annotated[
+        Path, typer.Option(help="CSV with a column `file` and columns of groups.", exists=True)
+    ],
+    group: Annotated[str, typer.Option(help="Column that names the group.")],
+    root: Annotated[
+        str, typer.Option(help="Folder in the table's paths from which the set was prepared.")
+    ] = ".",
+    without: Annotated[
+        list[str] | None,
+        typer.Option(help="COLUMN=VALUE: these faces get no group; repeatable."),
+    ] = None,
+) -> None:
+    """Say which group of people each face belongs to, for a recipe that heeds the worst group."""
+    need_torch()
+    from facegate.errors import InputError
+    from facegate.evaluation.lists import read_labels
+    from facegate.training.embedder import data as sets
+
+    skipped = [tuple(one.partition("=")[::2]) for one in without or []]
+    columns = dict.fromkeys([group, *(column for column, _ in skipped)])
+    table = read_labels(labels, Path(), [[column] for column in columns])
+    below = Path(root)
+    group_of = {
+        path.relative_to(below).as_posix(): table.groups[group][place]
+        for place, path in enumerate(table.paths)
+        if path.is_relative_to(below)
+        and not any(table.groups[column][place] == value for column, value in skipped)
+    }
+    folder = data / name
+    count = sets.label(folder, group_of)
+    if not count:
+        raise InputError(
+            f"{labels} names no picture of {folder}.", hint="Is --root the folder it was made from?"
+        )
+    typer.echo(f"{count} of {len(sets.open_prepared(folder))} faces of {folder} have a group")
+
+
+@app.command()
 def clean(
     data: DataOption,
     sets: Annotated[list[str], typer.Argument(help="Names of prepared sets.")],
@@ -237,37 +278,17 @@ def export(
     mirror: Annotated[bool, typer.Option(help="Also encode the mirrored face: twice the time.")] = (
         False
     ),
-    whiten: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Center and whiten the output once more; 1 only centers. Needs --data.",
-        ),
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", help="Folder of all prepared sets, for --whiten.", file_okay=False),
-    ] = None,
 ) -> None:
     """Write the best weights of a run as ONNX."""
     need_torch()
     import hashlib
 
-    from facegate.errors import InputError
-    from facegate.training.embedder.data import FacePool, open_prepared
     from facegate.training.embedder.export import blend, export_onnx, read_onnx
-    from facegate.training.embedder.loop import best_network, recipe_of, whiten_again
+    from facegate.training.embedder.loop import best_network
 
     network = best_network(run)
     if share < 1:
         network = blend(network, read_onnx(run / "start.onnx"), share)
-    if whiten is not None:
-        if data is None:
-            raise InputError("The faces to whiten on are missing.", hint="Give --data.")
-        recipe = recipe_of(run)
-        pool = FacePool([open_prepared(data / name) for name in recipe.sets])
-        whiten_again(network, recipe, pool, whiten)
     network.sees_mirrored = mirror
     export_onnx(network, output, half)
     content = output.read_bytes()

@@ -7,7 +7,7 @@ cached teacher embeddings, for distillation. Test people (LFW) are never among t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -48,6 +48,7 @@ class AlignedFaces:
         files: (n,) names within the source.
         teachers: for each teacher (n, d) unit embeddings; empty when there are none.
         left_out: (n,) why a face is not to be used, empty where it is; see `cleaning`.
+        group: (n,) of people that each belongs to, empty where none is known; see `label`.
     """
 
     crops_rgb: ImageArray
@@ -55,6 +56,7 @@ class AlignedFaces:
     files: npt.NDArray[np.str_]
     teachers: dict[str, FloatArray]
     left_out: npt.NDArray[np.str_]
+    group: npt.NDArray[np.str_]
 
     def __len__(self) -> int:
         return len(self.crops_rgb)
@@ -67,6 +69,7 @@ class FacePool:
         person: (n,) int64: known people count from 0, the same number never in two sets; NOBODY
             for everybody else, and for people with one image, who have no pair.
         set_number: (n,) which of the sets each face is of.
+        group: (n,) name of the group of people, empty where none is known.
         teachers: for each teacher that all sets have, (n, d) unit embeddings.
     """
 
@@ -75,6 +78,9 @@ class FacePool:
         kept = [np.flatnonzero(faces.left_out == "") for faces in sets]
         self.set_number = np.repeat(np.arange(len(sets)), [len(rows) for rows in kept])
         self._row = np.concatenate(kept)
+        self.group = np.concatenate(
+            [faces.group[rows] for faces, rows in zip(sets, kept, strict=True)]
+        )
         self.person = self._number(
             [faces.person[rows] for faces, rows in zip(sets, kept, strict=True)]
         )
@@ -92,6 +98,19 @@ class FacePool:
     def crops_rgb(self, positions: IntArray) -> ImageArray:
         """Crops (len(positions), 112, 112, 3) uint8."""
         return np.stack([self._crops[self.set_number[i]][self._row[i]] for i in positions])
+
+    def taught_by(self, names: Iterable[str]) -> list[FloatArray]:
+        """What teachers say about all faces.
+
+        Raises:
+            ConfigError: one was not cached for all sets.
+        """
+        if missing := set(names) - set(self.teachers):
+            raise ConfigError(
+                f"No embeddings of the teachers {', '.join(sorted(missing))} are cached.",
+                hint="Run `facegate train embedder teach` for every set first.",
+            )
+        return [self.teachers[name] for name in names]
 
     @staticmethod
     def _number(people: list[IntArray]) -> IntArray:
@@ -240,7 +259,8 @@ def open_prepared(folder: Path) -> AlignedFaces:
                 for name in arrays.files
                 if name.startswith("teacher_")
             }
-            left_out = arrays["left_out"] if "left_out" in arrays else np.full(len(files), "")
+            unset = np.full(len(files), "")
+            left_out, group = (arrays.get(name, unset) for name in ("left_out", "group"))
         shape = (len(files), CROP_PX, CROP_PX, 3)
         crops = np.memmap(folder / "crops.u8", dtype=np.uint8, mode="r", shape=shape)
     except (OSError, ValueError) as error:
@@ -248,7 +268,24 @@ def open_prepared(folder: Path) -> AlignedFaces:
             f"{folder} holds no prepared faces ({error}).",
             hint="Run `facegate train embedder prepare` first.",
         ) from error
-    return AlignedFaces(crops, person, files, teachers, left_out)
+    return AlignedFaces(crops, person, files, teachers, left_out, group)
+
+
+def label(folder: Path, group_of: Mapping[str, str]) -> int:
+    """Say which group of people each face of a prepared set belongs to.
+
+    Args:
+        folder: as `prepare` wrote it.
+        group_of: name of the group for pictures, named as in the set; others get none.
+
+    Returns:
+        Number of faces with a group.
+    """
+    groups = np.array(
+        [group_of.get(str(name), "") for name in open_prepared(folder).files], np.str_
+    )
+    store_columns(folder, group=groups)
+    return int((groups != "").sum())
 
 
 def store_columns(folder: Path, **columns: np.ndarray[Any, Any]) -> None:

@@ -18,6 +18,7 @@ from facegate.errors import ConfigError
 from facegate.training.embedder.augment import Augmentation, augment
 from facegate.training.embedder.data import NOBODY, FacePool, IntArray
 from facegate.training.embedder.export import export_onnx, read_onnx
+from facegate.training.embedder.finish import finish, learned_from
 from facegate.training.embedder.losses import (
     embedding_distillation_loss,
     relational_distillation_loss,
@@ -25,7 +26,7 @@ from facegate.training.embedder.losses import (
 )
 from facegate.training.embedder.networks import EmbeddingNetwork, build_network, freeze
 from facegate.training.embedder.objectives import build_objective
-from facegate.training.embedder.recipe import EmbedderRecipe
+from facegate.training.embedder.recipe import EmbedderRecipe, LastLayerRecipe
 from facegate.training.embedder.samplers import (
     FaceSampler,
     LookAlikeSampler,
@@ -40,8 +41,8 @@ from facegate.training.run import TrainingRun, replace_file
 ALIGNMENT_FACES = 2048
 """Faces on which the start network is whitened and the teachers are laid over it."""
 
-FINAL_FACES = 8192
-"""Faces on which a trained network is whitened."""
+BEST, FINISHED = "best.pt", "finished.pt"
+"""Weights with the best validation; the same after the last layer has learned alone."""
 
 AUGMENTERS = 2
 """Threads that change crops; opencv lets the interpreter go while it works."""
@@ -102,6 +103,8 @@ class EmbedderTraining:
             raise ConfigError(
                 f"Too few faces of unknown people to learn from: {len(self._strangers)}."
             )
+        if recipe.last_layer is not None:
+            learned_from(recipe.last_layer, pool, self._held_out)  # now, not when the run is done
         self._people = PkSampler(pool.person[self._known], batch.people, batch.images, recipe.seed)
         # Class numbers without gaps: held-out people have none.
         self._number = np.full(int(pool.person.max()) + 1, NOBODY)
@@ -123,11 +126,6 @@ class EmbedderTraining:
         self._best_score = max((line["score"] for line in self._validations()), default=-1.0)
 
     @property
-    def best_path(self) -> Path:
-        """The weights with the best validation so far, as a torch state dict."""
-        return self._folder / "best.pt"
-
-    @property
     def start_path(self) -> Path:
         """The network as training found it, whitened, as ONNX; to blend the best weights with."""
         return self._folder / "start.onnx"
@@ -147,6 +145,16 @@ class EmbedderTraining:
                 validated = self.run.seen
         if validated < self.run.seen:
             yield self._validate()
+        if self._recipe.last_layer is not None and not (self._folder / FINISHED).is_file():
+            yield from self._finish(self._recipe.last_layer)
+
+    def _finish(self, how: LastLayerRecipe) -> Iterator[dict[str, float]]:
+        """Cut off, it begins anew: it takes minutes where the run takes an hour."""
+        network = best_network(self._folder).to(self.run.device)
+        for report in finish(network, how, self._recipe, self._pool, self._held_out):
+            yield {"seen": float(self.run.seen), **report}
+        weights = network.state_dict()
+        replace_file(self._folder / FINISHED, lambda path: torch.save(weights, path))
 
     def _batch(self, random: np.random.Generator, seen: int) -> Batch:
         step = seen // self._recipe.batch
@@ -180,12 +188,8 @@ class EmbedderTraining:
         """What a teacher, or else the network itself, gives for all strangers."""
         if not teacher:
             return embed_all(start, self._pool, self._strangers)
-        if teacher not in self._pool.teachers:
-            raise ConfigError(
-                f"No embeddings of the teacher {teacher} are cached.",
-                hint="Run `facegate train embedder teach` for every set first.",
-            )
-        return self._pool.teachers[teacher][self._strangers]
+        (seen,) = self._pool.taught_by([teacher])
+        return seen[self._strangers]
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
         device = self.run.device
@@ -230,7 +234,7 @@ class EmbedderTraining:
         report = {"seen": float(self.run.seen), **asdict(outcome), "score": outcome.score}
         if outcome.score > self._best_score:
             self._best_score = outcome.score
-            replace_file(self.best_path, lambda path: torch.save(average.state_dict(), path))
+            replace_file(self._folder / BEST, lambda path: torch.save(average.state_dict(), path))
         self._log(report)
         return report
 
@@ -258,31 +262,21 @@ def held_out_by(recipe: EmbedderRecipe, pool: FacePool) -> HeldOut:
     checks = recipe.validation
     chosen_by = recipe.seed if checks.seed is None else checks.seed
     among = [recipe.sets.index(name) for name in checks.sets] or None
-    return hold_out(pool, checks.people, checks.faces, chosen_by, among)
-
-
-def whiten_again(
-    network: EmbeddingNetwork, recipe: EmbedderRecipe, pool: FacePool, shrink: float
-) -> None:
-    """Whiten a trained network: in training its outputs have moved from where they were centered.
-
-    Estimated on faces of nobody known that the run could learn from.
-    """
-    strangers = np.setdiff1d(np.flatnonzero(pool.person == NOBODY), held_out_by(recipe, pool).all)
-    rng = np.random.default_rng((recipe.seed, 6))
-    rows = np.sort(rng.permutation(strangers)[:FINAL_FACES])
-    whiten_network(network, pool, rows, shrink)
+    return hold_out(pool, checks.people, checks.faces, chosen_by, among, checks.doubles_by)
 
 
 def best_network(folder: Path) -> EmbeddingNetwork:
-    """The network with the best validation of a run so far.
+    """The network with the best validation of a run so far; finished, when the run is.
 
     Raises:
         ConfigError: there is no such run, or it has not validated yet.
     """
     recipe = recipe_of(folder)
+    file = folder / FINISHED
     try:
-        weights = torch.load(folder / "best.pt", map_location="cpu", weights_only=True)
+        weights = torch.load(
+            file if file.is_file() else folder / BEST, map_location="cpu", weights_only=True
+        )
     except OSError as error:
         raise ConfigError(f"{folder} holds no run with weights ({error}).") from error
     return build_network(recipe.network, weights).eval()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -82,6 +83,11 @@ class ValidationRecipe(_Section):
     every_images: int = Field(ge=1)
     max_fmr: float = Field(1e-4, gt=0, lt=1)
     sets: list[str] = Field([], description="Whence they are taken; empty: from all sets.")
+    doubles_by: list[str] = Field(
+        [],
+        description="Teachers that tell who is one person twice; empty: all that were cached. Name "
+        "them when one is of the network's own line: it would hide what both mistake.",
+    )
     seed: int | None = Field(
         None,
         description="Chooses who is held out; without one, the run's. A run that goes on from "
@@ -110,6 +116,31 @@ class LookAlikeRecipe(_Section):
         return self
 
 
+class LastLayerRecipe(_Section):
+    """What the last layer alone learns when the run is done; weights are of logarithms of rates.
+
+    See `facegate.training.embedder.last_layer`.
+    """
+
+    steps: int = Field(100, ge=1)
+    every: int = Field(10, ge=1, description="Steps between validations; the best is kept.")
+    learning_rate: float = Field(5e-4, gt=0, description="Of Adam; falls by half a cosine.")
+    faces: int = Field(1400, ge=2, description="Strangers a step.")
+    people: int = Field(500, ge=2, description="Known people a step.")
+    images: int = Field(8, ge=2, description="Of each, at most.")
+    max_fmr: float = Field(1e-4, gt=0, lt=1, description="Chooses the threshold, before.")
+    softness: float = Field(0.05, gt=0, description="Of the threshold, in similarity.")
+    strangers: float = Field(0.5, ge=0, description="Weight of the FMR of all strangers.")
+    worst_group: float = Field(0.5, ge=0, description="Of that within groups, the worst most.")
+    same_source: float = Field(0.5, ge=0, description="Of that among known people.")
+    missed: float = Field(1.5, ge=0, description="Of their FNMR.")
+    moved: float = Field(1000.0, ge=0, description="Of the squared change of similarities.")
+
+    def rate_at(self, step: int) -> float:
+        """Learning rate of a step."""
+        return self.learning_rate * (1 + math.cos(math.pi * step / self.steps)) / 2
+
+
 class EmbedderRecipe(RunRecipe):
     """All that decides what a training run gives, besides the data and the start weights."""
 
@@ -122,6 +153,7 @@ class EmbedderRecipe(RunRecipe):
     objective: ObjectiveRecipe = ObjectiveRecipe()
     distillation: DistillationRecipe | None = None
     look_alikes: LookAlikeRecipe | None = None
+    last_layer: LastLayerRecipe | None = None
     validation: ValidationRecipe
     augmentation: AugmentationRecipe = AugmentationRecipe()
 

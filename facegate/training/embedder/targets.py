@@ -39,7 +39,7 @@ def whiten_network(
     A network of other makers may give more dimensions than ours: those in which the faces are
     spread most stay, as many as ours have.
     """
-    outputs = _unnormalized(network, pool, rows)
+    outputs = unnormalized(network, pool, rows)
     whitening = fit_whitening(outputs, shrink)
     matrix = whitening.matrix
     if matrix.shape[1] > network.dimension:
@@ -70,12 +70,7 @@ def join_teachers(recipe: DistillationRecipe, pool: FacePool, rows: IntArray) ->
     Raises:
         ConfigError: a teacher was not cached for one of the sets.
     """
-    missing = set(recipe.teachers) - set(pool.teachers)
-    if missing:
-        raise ConfigError(
-            f"No embeddings of the teachers {', '.join(sorted(missing))} are cached.",
-            hint="Run `facegate train embedder teach` for every set first.",
-        )
+    pool.taught_by(recipe.teachers)
     joined = join(pool.teachers, recipe.teachers)
     return fit_whitening(joined[rows], recipe.shrink).apply(joined)
 
@@ -96,7 +91,8 @@ def aim_at(student: FloatArray, rows: IntArray, relational: FloatArray) -> Targe
     return Targets(relational, unit(relational @ (kept @ (left @ right))))
 
 
-def _unnormalized(network: EmbeddingNetwork, pool: FacePool, rows: IntArray) -> FloatArray:
+def unnormalized(network: EmbeddingNetwork, pool: FacePool, rows: IntArray) -> FloatArray:
+    """What the last layer gives for chosen crops, (n, d) float32, without gradients."""
     device = next(network.parameters()).device
     parts = []
     with torch.no_grad():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,15 +60,29 @@ class Verification:
 
 
 def hold_out(
-    pool: FacePool, people: int, faces: int, seed: int, sets: list[int] | None = None
+    pool: FacePool,
+    people: int,
+    faces: int,
+    seed: int,
+    sets: list[int] | None = None,
+    doubles_by: Sequence[str] = (),
 ) -> HeldOut:
-    """Choose what validation uses; from some sets of the pool, or from all."""
+    """Choose what validation uses.
+
+    Args:
+        pool: all faces.
+        people, faces: how many of known people, and of nobody in particular.
+        seed: of the choice.
+        sets: of the pool, to choose from; all without.
+        doubles_by: teachers that tell who is one person twice; all without.
+    """
     rng = np.random.default_rng((seed, 3))
     among = np.ones(len(pool), bool) if sets is None else np.isin(pool.set_number, sets)
     known = np.unique(pool.person[among & (pool.person != NOBODY)])
     chosen_people = rng.permutation(known)[:people]
     chosen = rng.permutation(np.flatnonzero(among & (pool.person == NOBODY)))[:faces]
-    distinct = _distinct([teacher[chosen] for teacher in pool.teachers.values()], len(chosen))
+    tellers = pool.taught_by(doubles_by or pool.teachers)
+    distinct = _distinct([teacher[chosen] for teacher in tellers], len(chosen))
     return HeldOut(
         people=np.flatnonzero(np.isin(pool.person, chosen_people)),
         strangers=chosen[distinct],
@@ -103,8 +118,8 @@ def verify(
     similarity = (people @ people.T)[first, second]
     mated = person[first] == person[second]
     others = (strangers @ strangers.T)[np.triu_indices(len(strangers), 1)]
-    tau_strangers = _quantile_from_top(others, max_fmr)
-    tau_same_source = _quantile_from_top(similarity[~mated], 10 * max_fmr)
+    tau_strangers = quantile_from_top(others, max_fmr)
+    tau_same_source = quantile_from_top(similarity[~mated], 10 * max_fmr)
     return Verification(
         tmr_strangers=float((similarity[mated] > tau_strangers).mean()),
         tmr_same_source=float((similarity[mated] > tau_same_source).mean()),
@@ -113,7 +128,7 @@ def verify(
     )
 
 
-def _quantile_from_top(values: FloatArray, share: float) -> float:
+def quantile_from_top(values: FloatArray, share: float) -> float:
     """The value above which at most this share lies."""
     rank = min(int(share * len(values)), len(values) - 1)
     return float(-np.partition(-values, rank)[rank])

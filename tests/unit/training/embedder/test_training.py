@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import json
+import math
 from pathlib import Path
 
 import cv2
@@ -34,22 +34,23 @@ from facegate.training.embedder.data import (  # noqa: E402
     SourceFace,
     celeba_faces,
     folder_faces,
+    label,
     open_prepared,
     prepare,
 )
 from facegate.training.embedder.export import blend, export_onnx, read_onnx  # noqa: E402
 from facegate.training.embedder.loop import (  # noqa: E402
     EmbedderTraining,
+    best_network,
     held_out_by,
     read_log,
-    whiten_again,
 )
 from facegate.training.embedder.networks import NETWORKS, build_network  # noqa: E402
 from facegate.training.embedder.recipe import EmbedderRecipe, Method  # noqa: E402
 from facegate.training.embedder.start import EdgeFaceS, read_start  # noqa: E402
 from facegate.training.embedder.targets import aim_at, whiten_network  # noqa: E402
 from facegate.training.embedder.teachers import Teacher, add_teacher  # noqa: E402
-from facegate.training.embedder.validation import hold_out, verify  # noqa: E402
+from facegate.training.embedder.validation import embed_all, hold_out, verify  # noqa: E402
 from facegate.training.recipe import read_recipe  # noqa: E402
 from facegate.vision.align import TEMPLATE_112  # noqa: E402
 
@@ -85,6 +86,7 @@ def faces(n: int, people: int, seed: int) -> AlignedFaces:
         files=np.array([f"{i}.jpg" for i in range(n)]),
         teachers={"a": whitening.unit(rng.normal(size=(n, 130)).astype(np.float32))},
         left_out=np.full(n, ""),
+        group=np.array(["left", "right"])[np.arange(n) % 2],
     )
 
 
@@ -182,8 +184,8 @@ def test_settings_that_cannot_be_are_refused(wrong):
 
 
 def test_a_run_that_goes_on_holds_out_the_same_people(tmp_path, random_onnx):
-    def seen_and_kept(name: str, seed: int, held_out_by: int | None):
-        checks = {**RECIPE.validation.model_dump(), "seed": held_out_by}
+    def seen_and_kept(name: str, seed: int, chooses: int | None):
+        checks = {**RECIPE.validation.model_dump(), "seed": chooses}
         run = training(tmp_path / name, random_onnx, seed=seed, validation=checks)
         crops = run._batch(np.random.default_rng(0), 0).crops_rgb
         return crops, sorted(run._held_out.all.tolist())
@@ -387,17 +389,6 @@ def test_more_dimensions_than_ours_become_those_of_largest_spread():
     np.testing.assert_allclose(folded @ folded.T, before @ before.T, atol=1e-2)
 
 
-def test_a_trained_network_is_centered_on_faces_it_could_learn_from(random_network):
-    crops, network = pool(), copy.deepcopy(random_network)
-    whiten_again(network, RECIPE, crops, 0.5)
-    unseen = held_out_by(RECIPE, crops).all
-    rows = np.setdiff1d(np.flatnonzero(crops.person == NOBODY), unseen)
-    with torch.no_grad():
-        outputs = network.unnormalized(torch.from_numpy(crops.crops_rgb(rows))).numpy()
-    spread = float(np.abs(outputs).mean())
-    assert float(np.abs(outputs.mean(axis=0)).max()) < 0.05 * spread
-
-
 def test_a_network_of_another_size_is_refused(tmp_path):
     export_onnx(build_network("edgenext_small"), tmp_path / "small.onnx")
     with pytest.raises(ModelError):
@@ -583,3 +574,68 @@ def test_another_network_is_not_taken_for_ours(tmp_path, random_onnx):
             read_start(path, name)
     with pytest.raises(ModelError):
         read_start(random_onnx, "mobilenet")
+
+
+LAST_LAYER = {"steps": 4, "every": 2, "faces": 12, "people": 2, "images": 2}
+
+
+def test_a_run_ends_with_its_last_layer(tmp_path, random_onnx):
+    run = training(tmp_path, random_onnx, last_layer=LAST_LAYER)
+    reports = list(run.train())
+    assert [r["encoded"] for r in reports if "encoded" in r][-1] == 1.0
+    finished = [r for r in reports if "worst_group" in r]
+    assert len(finished) == 3
+    assert all(math.isfinite(value) for report in finished for value in report.values())
+    ended = best_network(tmp_path)
+    assert (tmp_path / "finished.pt").is_file()
+    again = training(tmp_path, random_onnx, last_layer=LAST_LAYER)
+    assert list(again.train()) == [], "nothing is left to do"
+    (tmp_path / "finished.pt").unlink()  # as if it was cut off
+    assert len([r for r in again.train() if "worst_group" in r]) == 3
+    for name, value in best_network(tmp_path).state_dict().items():
+        assert torch.equal(value, ended.state_dict()[name]), name
+
+
+def test_finishing_keeps_the_turn_that_validates_best(tmp_path, random_onnx):
+    run = training(tmp_path, random_onnx, last_layer={**LAST_LAYER, "learning_rate": 1.0})
+    scores = [r["score"] for r in run.train() if "worst_group" in r]
+    crops, recipe = pool(), run._recipe
+    kept = held_out_by(recipe, crops)
+    network = best_network(tmp_path)
+    found = verify(
+        embed_all(network, crops, kept.people),
+        crops.person[kept.people],
+        embed_all(network, crops, kept.strangers),
+        recipe.validation.max_fmr,
+    )
+    assert found.score == pytest.approx(max(scores), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("wants", "why"),
+    [({"faces": 30}, "faces of a known group"), ({"people": 9}, "people a batch")],
+)
+def test_a_last_layer_without_enough_to_learn_from_is_refused_at_the_start(
+    tmp_path, random_onnx, wants, why
+):
+    with pytest.raises(ConfigError, match=why):
+        training(tmp_path, random_onnx, last_layer={**LAST_LAYER, **wants})
+    assert not (tmp_path / "recipe.json").exists()
+
+
+def test_faces_get_the_groups_that_a_table_names(tmp_path):
+    arrays = {"files": np.array(["a.jpg", "b.jpg"]), "person": np.array([NOBODY, NOBODY])}
+    np.savez(tmp_path / "faces.npz", **arrays)
+    (tmp_path / "crops.u8").write_bytes(bytes(2 * 112 * 112 * 3))
+    assert open_prepared(tmp_path).group.tolist() == ["", ""]
+    assert label(tmp_path, {"b.jpg": "left", "c.jpg": "right"}) == 1
+    assert open_prepared(tmp_path).group.tolist() == ["", "left"]
+
+
+def test_doubles_are_told_by_the_teachers_named():
+    crops = pool()
+    crops.teachers["same"] = np.ones((len(crops), 1), np.float32)
+    assert len(hold_out(crops, 2, 6, 3, doubles_by=["a"]).strangers) > 1
+    assert len(hold_out(crops, 2, 6, 3).strangers) == 1
+    with pytest.raises(ConfigError, match="teachers other are cached"):
+        hold_out(crops, 2, 6, 3, doubles_by=["other"])
