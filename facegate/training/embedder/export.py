@@ -81,8 +81,10 @@ def _name_slopes(graph: onnx.GraphProto, names: list[str]) -> None:
     # A network that sees both views runs each layer twice.
     for node, name in zip(used, names * (len(used) // max(1, len(names))), strict=True):
         replaced.add(node.input[1])
-        values = numpy_helper.to_array(items[lent.get(node.input[1], node.input[1])])
-        slopes[name] = numpy_helper.from_array(values, name)
+        found = node.input[1]
+        while found not in items:
+            found = lent[found]
+        slopes[name] = numpy_helper.from_array(numpy_helper.to_array(items[found]), name)
         node.input[1] = name
     nodes = [node for node in graph.node if not replaced.intersection(node.output)]
     still_used = {name for node in nodes for name in node.input}

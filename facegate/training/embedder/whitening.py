@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facegate.domain.arrays import FloatArray
+from facegate.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +39,12 @@ def fit_whitening(values: FloatArray, shrink: float) -> Whitening:
         values: (n, d) of many different people.
         shrink: how far the covariance is drawn to a multiple of the identity, 0 to 1: 0 evens out
             all directions, also those that are noise; 1 only centers.
+
+    Raises:
+        ConfigError: there are fewer than two values, or all are the same.
     """
+    if len(values) < 2 or not np.ptp(values, axis=0).any():
+        raise ConfigError("The spread of embeddings wants two different faces or more.")
     mean = values.mean(axis=0, dtype=np.float64)
     covariance = np.cov((values - mean).T.astype(np.float64))
     even = np.trace(covariance) / len(covariance)
