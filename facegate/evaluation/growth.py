@@ -346,8 +346,9 @@ def _warnings(searches: SearchSet, rows: Sequence[GallerySize]) -> tuple[str, ..
     warnings += [f"FNIR at FPIR {target:g}: {reason}." for target, reason in untold.items()]
     strangers = len(searches.strangers)
     if strangers and rows[-1].fpir.errors == 0:
+        bound = min(1.0, 3 / strangers)
         warnings.append(
-            f"No stranger of {strangers} was let in at τ: the FPIR is below {3 / strangers:.2g} "
+            f"No stranger of {strangers} was let in at τ: the FPIR is below {bound:.2g} "
             "with 95 % confidence (rule of three)."
         )
     if not strangers:

@@ -44,7 +44,7 @@ class StrangerRisk:
     def stranger_sentence(self) -> str:
         """The risk of strangers, in words."""
         if not self.templates:
-            return "Nobody is enrolled and enabled, so nobody is let in."
+            return "Nobody enabled is enrolled with the network in use, so nobody is let in."
         gallery = (
             f"With {counted(self.people, 'person', 'people')} enrolled "
             f"({counted(self.templates, 'template', 'templates')}), "

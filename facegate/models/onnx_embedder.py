@@ -22,7 +22,7 @@ class OnnxEmbedder:
     """Turns aligned faces into embeddings; fulfils `facegate.ports.devices.Embedder`.
 
     A network that ships scales the pixels and the output itself, see
-    `facegate.models.mobilefacenet`, so that its file alone defines the embedding. One that was
+    `facegate.models.crop_encoder`, so that its file alone defines the embedding. One that was
     added has a contract that says how.
 
     Args:

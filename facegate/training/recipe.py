@@ -34,6 +34,11 @@ def read_recipe(kind: type[Recipe], recipe: str | Path) -> Recipe:
     path = Path(recipe) if str(recipe).endswith(".toml") else RECIPES / f"{recipe}.toml"
     try:
         return kind.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        known = ", ".join(sorted(one.stem for one in RECIPES.glob("*.toml")))
+        raise ConfigError(
+            f"There is no recipe {recipe}.", hint=f"A TOML file, or one of {known}."
+        ) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"The recipe {path} cannot be read: {error}.") from error
     except ValidationError as error:

@@ -20,6 +20,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from facegate.errors import ConfigError
+
 CHECKPOINT = "last.pt"
 CHECKPOINT_S = 120.0
 LOG_STEPS = 50
@@ -81,6 +83,7 @@ class TrainingRun:
     ) -> None:
         self.recipe, self.device, self.seen = recipe, device, 0
         self.file = folder / CHECKPOINT
+        self._stepping = False
         # Depthwise convolutions train twice as fast in this layout on a CPU.
         self.network = network.to(device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -116,22 +119,40 @@ class TrainingRun:
         self,
         make: Callable[[np.random.Generator, int], Batch],
         losses: Callable[[Batch], dict[str, Tensor]],
+        every: int | None = None,
     ) -> Iterator[dict[str, float]]:
         """Go to the end of the recipe.
 
         Args:
             make: makes the batch that comes after so many images, from a random state of its own.
             losses: scalars by name; `total` is the one to lower.
+            every: images between two reports at most; else every fifty steps.
 
         Yields:
-            Now and then: `seen`, `images_per_s`, and the mean of each loss.
+            Now and then, and at the end: `seen`, `images_per_s`, and the mean of each loss.
+
+        Stopped between two steps, as by Ctrl-C, it leaves a checkpoint of the last one.
         """
+        try:
+            yield from self._learn(make, losses, every)
+        finally:
+            if not self._stepping:
+                self.save()
+
+    def _learn(
+        self,
+        make: Callable[[np.random.Generator, int], Batch],
+        losses: Callable[[Batch], dict[str, Tensor]],
+        every: int | None,
+    ) -> Iterator[dict[str, float]]:
         recipe = self.recipe
         self.network.train()
+        between = min(LOG_STEPS, max(1, (every or recipe.images) // recipe.batch))
         sums: dict[str, float] = {}
+        summed = 0
         began = saved = time.monotonic()
         half = torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=recipe.bf16)
-        for steps, batch in enumerate(self._batches(make), start=1):
+        for batch in self._batches(make):
             for group in self.optimizer.param_groups:
                 group["lr"] = recipe.rate_at(self.seen) * group.get("scale", 1.0)
             with half:
@@ -139,20 +160,22 @@ class TrainingRun:
             self.optimizer.zero_grad(set_to_none=True)
             found["total"].backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip_norm)
+            self._stepping = True
             self.optimizer.step()
             self._update_average()
             self.seen += recipe.batch
+            self._stepping = False
             for name, value in found.items():
                 sums[name] = sums.get(name, 0.0) + float(value.detach())
-            if steps % LOG_STEPS == 0:
-                speed = LOG_STEPS * recipe.batch / (time.monotonic() - began)
-                means = {name: value / LOG_STEPS for name, value in sums.items()}
+            summed += 1
+            if summed == between or self.seen >= recipe.images:
+                speed = summed * recipe.batch / (time.monotonic() - began)
+                means = {name: value / summed for name, value in sums.items()}
                 yield {"seen": float(self.seen), "images_per_s": speed, **means}
-                sums, began = {}, time.monotonic()
+                sums, summed, began = {}, 0, time.monotonic()
             if time.monotonic() - saved > CHECKPOINT_S:
                 self.save()
                 saved = time.monotonic()
-        self.save()
 
     def _update_average(self) -> None:
         # A young average would remember the random start for long; let it follow faster.
@@ -182,13 +205,21 @@ class TrainingRun:
                 yield future.result()
 
 
-def use_threads(threads: int) -> None:
-    """Let torch use so many threads of the CPU; pictures are made by one beside them."""
+def use(threads: int, device: str = "cpu") -> None:
+    """Let torch use so many threads of the CPU; pictures are made by one beside them.
+
+    Raises:
+        ConfigError: torch cannot use the device.
+    """
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"torch cannot use the device {device!r} here.") from error
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)
 
 
-def replace_file(file: Path, write: Callable[[Path], None]) -> None:
+def replace_file(file: Path, write: Callable[[Path], object]) -> None:
     """Write a file so that an interruption leaves the old one or the new one, never half of one."""
     temporary = file.with_suffix(".part")
     write(temporary)

@@ -64,7 +64,7 @@ def test_a_network_is_added_chosen_fed_and_removed(
     assert (needed.code, "1 stored template" in needed.err) == (6, True)
     assert facegate("models", "remove", "tiny", "--force", "--json").json()["templates_left"] == 1
     assert facegate("people", "drop-crops", "--yes", "--json").json() == {"removed": 1}
-    lacking = facegate("people", "reenroll", "--model", "facegate-edgenext-e1", "--drop-old")
+    lacking = facegate("people", "reenroll", "--model", "facegate-edgenext-e2", "--drop-old")
     assert lacking.code == 0
     (left,) = facegate("people", "show", "Grace Hopper", "--json").json()["templates"]
     assert not left["model"].startswith("tiny")
@@ -113,5 +113,5 @@ def test_wrong_additions_are_refused_in_words(network: Path, tmp_path: Path) -> 
     assert not (tmp_path / "data" / "models").exists()
     assert not list(tmp_path.rglob("*evil*"))
     assert facegate("models", "use", "nonsense").code == 6
-    assert facegate("models", "remove", "facegate-edgenext-e1").code == 6
+    assert facegate("models", "remove", "facegate-edgenext-e2").code == 6
     assert facegate("identify", network.parent, "--model", "nonsense").code in {4, 6}

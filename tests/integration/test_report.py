@@ -57,7 +57,7 @@ def test_a_report_shows_people_only_when_asked(root: Path, pairs: Path, tmp_path
     text = page.text.replace("\u00a0", " ")
     for words in (
         "photographs of people: 6 faces", "collins <script>é/ 4.png no face found", "2 of 90",
-        "facegate-edgenext-e1@", "Command line facegate report --root", "Processor", "numpy",
+        "facegate-edgenext-e2@", "Command line facegate report --root", "Processor", "numpy",
         "non-commercial research", "5 pairs", "Seeds",
     ):  # fmt: skip
         assert words in text.replace("é/4", "é/ 4"), words

@@ -20,22 +20,22 @@ OnnxOption = Annotated[Path, typer.Option("--output", help="ONNX file to write."
 DoneOption = Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of the run.")]
 
 
-def need_torch(threads: int = 1) -> None:
+def need_torch(threads: int = 1, device: str = "cpu") -> None:
     """Load torch and tell it how many threads it may use.
 
     Raises:
-        ConfigError: it is not installed.
+        ConfigError: it is not installed, or cannot use the device.
     """
     from facegate.errors import ConfigError
 
     try:
-        from facegate.training.run import use_threads
+        from facegate.training.run import use
     except ImportError as error:
         raise ConfigError(
             f"Training needs a package that is missing ({error.name}).",
             hint="pip install 'facegate[train]'",
         ) from error
-    use_threads(threads)
+    use(threads, device)
 
 
 def go_on(

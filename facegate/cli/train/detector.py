@@ -56,7 +56,7 @@ def train(
     """Train by a recipe, or go on with an interrupted run."""
     if context.invoked_subcommand is not None:
         return
-    need_torch(threads)
+    need_torch(threads, device)
     from facegate.training.detector import loop
     from facegate.training.detector.begin import begin_with, run_weights
     from facegate.training.detector.data import PreparedSamples

@@ -14,6 +14,7 @@ from facegate.cli.output import (
     plain,
     print_json,
     progress,
+    remark,
     write_atomically,
 )
 from facegate.cli.train.common import (
@@ -75,9 +76,9 @@ def train(
     """
     if context.invoked_subcommand is not None:
         return
-    need_torch(threads)
+    need_torch(threads, device)
     from facegate.training.curves import curves_png
-    from facegate.training.embedder.data import FacePool, open_prepared
+    from facegate.training.embedder.data import FacePool, open_prepared, was_cleaned
     from facegate.training.embedder.loop import EmbedderTraining, read_log
     from facegate.training.embedder.recipe import EmbedderRecipe
     from facegate.training.embedder.start import first_network
@@ -85,6 +86,9 @@ def train(
 
     settings = read_recipe(EmbedderRecipe, recipe)
     pool = FacePool([open_prepared(data / name) for name in settings.sets])
+    for name in settings.sets:
+        if not was_cleaned(data / name):
+            remark(f"{name} was not cleaned: people of test sets may be among its faces.")
     network = first_network(settings, start)
     training = EmbedderTraining(settings, pool, network, run, device)
 
@@ -134,8 +138,10 @@ def prepare(
     else:
         faces = list(sets.folder_faces(images, named=source is Source.FOLDERS))
         teachers = None
+    if not faces:
+        raise InputError(f"{images} holds no pictures of this kind.")
     finder = sets.YunetLandmarks(teacher) if teacher is not None else _own_landmarks()
-    folder = data / (name or source.value)
+    folder = _named(data, name or source.value)
     shown = progress(faces, len(faces), "Aligning")
     kept = sets.prepare(shown, folder, finder, teachers)
     typer.echo(f"{kept} of {len(faces)} faces are in {folder}")
@@ -158,9 +164,10 @@ def teach(
     from facegate.training.embedder.teachers import Teacher, add_teacher, plain_onnx
 
     teacher = Teacher(plain_onnx(weights), mean, scale, batch)
-    for one in sets:
-        folder = data / one
-        count = len(open_prepared(folder))
+    folders = {one: data / one for one in sets}
+    counts = {one: len(open_prepared(folder)) for one, folder in folders.items()}
+    for one, folder in folders.items():
+        count = counts[one]
         for _ in progress(
             add_teacher(folder, name, teacher, threads), -(-count // batch), f"{name}: {one}"
         ):
@@ -191,6 +198,8 @@ def label(
     from facegate.training.embedder import data as sets
 
     skipped = [tuple(one.partition("=")[::2]) for one in without or []]
+    if not all(column and value for column, value in skipped):
+        raise InputError("--without wants COLUMN=VALUE.")
     columns = dict.fromkeys([group, *(column for column, _ in skipped)])
     table = read_labels(labels, Path(), [[column] for column in columns])
     below = Path(root)
@@ -284,7 +293,7 @@ def export(
     import hashlib
 
     from facegate.training.embedder.export import blend, export_onnx, read_onnx
-    from facegate.training.embedder.loop import best_network
+    from facegate.training.embedder.loop import best_network, best_seen
 
     network = best_network(run)
     if share < 1:
@@ -294,8 +303,18 @@ def export(
     content = output.read_bytes()
     kept = "" if share == 1 else f", {percent(share)} of it tuned"
     typer.echo(
-        f"{output}: {len(content)} bytes, SHA-256 {hashlib.sha256(content).hexdigest()}{kept}"
+        f"{output}: {len(content)} bytes, SHA-256 {hashlib.sha256(content).hexdigest()}; validated "
+        f"best after {best_seen(run):,} images{kept}"
     )
+
+
+def _named(data: Path, name: str) -> Path:
+    """The folder of a set; names lead nowhere else."""
+    from facegate.errors import InputError
+
+    if name in {"", ".", ".."} or Path(name).name != name:
+        raise InputError(f"{name!r} is no name for a set.")
+    return data / name
 
 
 def _own_landmarks() -> FindsLandmarks:

@@ -82,7 +82,7 @@ def train(
     """Train by a recipe, or go on with an interrupted run."""
     if context.invoked_subcommand is not None:
         return
-    need_torch(threads)
+    need_torch(threads, device)
     from facegate.training.detector.data import PreparedSamples
     from facegate.training.landmarks import loop
     from facegate.training.recipe import read_recipe

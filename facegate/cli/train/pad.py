@@ -151,7 +151,7 @@ def train(
     """Train by a recipe, or go on with an interrupted run."""
     if (near is None) != (far is None):
         raise typer.BadParameter("Give both of --near and --far, or none.")
-    need_torch(threads)
+    need_torch(threads, device)
     from facegate.training.pad import loop
     from facegate.training.pad.data import PreparedRegions
     from facegate.training.recipe import read_recipe

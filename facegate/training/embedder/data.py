@@ -7,6 +7,7 @@ cached teacher embeddings, for distillation. Test people (LFW) are never among t
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facegate.domain.arrays import FloatArray, ImageArray
-from facegate.errors import ConfigError, ShapeError
+from facegate.errors import ConfigError, InputError, ModelError, ShapeError
 from facegate.vision.align import CROP_PX, align_face
 
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -138,7 +139,15 @@ class YunetLandmarks:
     """Landmarks by YuNet (ShiqiYu/libfacedetection.train), the teacher of our own detector."""
 
     def __init__(self, weights: Path, min_score: float = 0.6) -> None:
-        self._detector = cv2.FaceDetectorYN.create(str(weights), "", (320, 320), min_score)
+        """Load its ONNX file.
+
+        Raises:
+            ModelError: the file holds something else.
+        """
+        try:
+            self._detector = cv2.FaceDetectorYN.create(str(weights), "", (320, 320), min_score)
+        except cv2.error as error:
+            raise ModelError(f"{weights} is no ONNX file of YuNet.") from error
 
     def __call__(self, frame_bgr: ImageArray) -> FloatArray | None:
         """Find the face nearest to the middle, measured in its own size."""
@@ -165,9 +174,15 @@ def celeba_faces(images: Path, identities: Path) -> Iterator[SourceFace]:
     Args:
         images: folder of 000001.jpg and so on; any part of the set.
         identities: CelebA's `identity_CelebA.txt`, lines of file name and person number.
+
+    Raises:
+        InputError: a line is something else; with its number.
     """
-    for line in identities.read_text(encoding="ascii").splitlines():
-        name, person = line.split()
+    lines = identities.read_text(encoding="utf-8", errors="replace").splitlines()
+    for number, line in enumerate(lines, start=1):
+        name, _, person = line.partition(" ")
+        if not person.strip().isdecimal():
+            raise InputError(f"{identities}, line {number}: a file and a person number, please.")
         path = images / name
         if path.is_file():
             yield SourceFace(path, name, int(person))
@@ -179,15 +194,23 @@ def fairface_faces(images: Path, teachers: Path) -> tuple[list[SourceFace], dict
     Args:
         images: folder that holds `train/`.
         teachers: npz of `files`, `landmarks_xy` and one (n, d) array for each teacher.
+
+    Raises:
+        InputError: the file holds something else.
     """
-    with np.load(teachers) as cached:
-        landmarks = cached["landmarks_xy"].astype(np.float32)
-        faces = [
-            SourceFace(images / name, name, NOBODY, points)
-            for name, points in zip(cached["files"].tolist(), landmarks, strict=True)
-        ]
-        names = set(cached.files) - {"files", "landmarks_xy"}
-        embeddings = {name: cached[name].astype(np.float32) for name in sorted(names)}
+    try:
+        with np.load(teachers) as cached:
+            landmarks = cached["landmarks_xy"].astype(np.float32)
+            faces = [
+                SourceFace(images / name, name, NOBODY, points)
+                for name, points in zip(cached["files"].tolist(), landmarks, strict=True)
+            ]
+            names = set(cached.files) - {"files", "landmarks_xy"}
+            embeddings = {name: cached[name].astype(np.float32) for name in sorted(names)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{teachers} is no npz of `files`, `landmarks_xy` and teachers ({error})."
+        ) from error
     return faces, embeddings
 
 
@@ -263,12 +286,18 @@ def open_prepared(folder: Path) -> AlignedFaces:
             left_out, group = (arrays.get(name, unset) for name in ("left_out", "group"))
         shape = (len(files), CROP_PX, CROP_PX, 3)
         crops = np.memmap(folder / "crops.u8", dtype=np.uint8, mode="r", shape=shape)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ConfigError(
             f"{folder} holds no prepared faces ({error}).",
             hint="Run `facegate train embedder prepare` first.",
         ) from error
     return AlignedFaces(crops, person, files, teachers, left_out, group)
+
+
+def was_cleaned(folder: Path) -> bool:
+    """Whether test people were looked for in a set since it was prepared."""
+    with np.load(folder / "faces.npz") as arrays:
+        return "left_out" in arrays
 
 
 def label(folder: Path, group_of: Mapping[str, str]) -> int:

@@ -25,6 +25,9 @@ from facegate.training.embedder.samplers import PkSampler
 ONE_PERSON = 0.5
 """From here on two faces may be of one person, and do not count as a false match."""
 
+STEP = "last_layer_step"
+"""By which a log tells these reports from those of the run before."""
+
 _WORST = 2.0
 """How far the worst group's rate outweighs the others in `worst_of`."""
 
@@ -114,7 +117,8 @@ def train_last_layer(
         seed: of the draws.
 
     Yields:
-        Before the first step, and after each `every` of them, the turn so far and the losses.
+        Before the first step, and after each `every` of them, the turn so far; the step and its
+        losses by name.
 
     Raises:
         ConfigError: there are too few people.
@@ -162,7 +166,8 @@ def train_last_layer(
         }
         if step % recipe.every == 0 or step == recipe.steps:
             turn = Turn(matrix.detach().numpy().copy(), mean.detach().numpy() * np.float32(scale))
-            yield turn, {name: float(value.detach()) for name, value in losses.items()}
+            found = {name: float(value.detach()) for name, value in losses.items()}
+            yield turn, {STEP: float(step), **found}
         total = sum(getattr(recipe, name) * value for name, value in losses.items())
         optimizer.zero_grad(set_to_none=True)
         total.backward()

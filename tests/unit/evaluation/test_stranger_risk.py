@@ -32,7 +32,7 @@ def test_the_meter_in_words() -> None:
 
 def test_nobody_and_one_person() -> None:
     assert risk(0, 0, rate(1, 99), rate(1, 99)).stranger_sentence() == (
-        "Nobody is enrolled and enabled, so nobody is let in."
+        "Nobody enabled is enrolled with the network in use, so nobody is let in."
     )
     one = risk(1, 1, rate(1, 20_000), rate(1, 99))
     assert one.stranger_sentence().startswith(

@@ -13,7 +13,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch, which the gate does not")
 pytest.importorskip("onnx", reason="training starts from an ONNX file")
 
-from facegate.errors import ConfigError, ModelError  # noqa: E402
+from facegate.errors import ConfigError, InputError, ModelError  # noqa: E402
 from facegate.models.edgenext import EdgeNeXt  # noqa: E402
 from facegate.models.mobilefacenet import MobileFaceNet  # noqa: E402
 from facegate.models.onnx_embedder import OnnxEmbedder  # noqa: E402
@@ -32,7 +32,9 @@ from facegate.training.embedder.data import (  # noqa: E402
     AlignedFaces,
     FacePool,
     SourceFace,
+    YunetLandmarks,
     celeba_faces,
+    fairface_faces,
     folder_faces,
     label,
     open_prepared,
@@ -42,6 +44,7 @@ from facegate.training.embedder.export import blend, export_onnx, read_onnx  # n
 from facegate.training.embedder.loop import (  # noqa: E402
     EmbedderTraining,
     best_network,
+    best_seen,
     held_out_by,
     read_log,
 )
@@ -49,7 +52,7 @@ from facegate.training.embedder.networks import NETWORKS, build_network  # noqa:
 from facegate.training.embedder.recipe import EmbedderRecipe, Method  # noqa: E402
 from facegate.training.embedder.start import EdgeFaceS, read_start  # noqa: E402
 from facegate.training.embedder.targets import aim_at, whiten_network  # noqa: E402
-from facegate.training.embedder.teachers import Teacher, add_teacher  # noqa: E402
+from facegate.training.embedder.teachers import Teacher, add_teacher, plain_onnx  # noqa: E402
 from facegate.training.embedder.validation import embed_all, hold_out, verify  # noqa: E402
 from facegate.training.recipe import read_recipe  # noqa: E402
 from facegate.vision.align import TEMPLATE_112  # noqa: E402
@@ -650,3 +653,63 @@ def test_doubles_are_told_by_the_teachers_named():
     assert len(hold_out(crops, 2, 6, 3).strangers) == 1
     with pytest.raises(ConfigError, match="teachers other are cached"):
         hold_out(crops, 2, 6, 3, doubles_by=["other"])
+
+
+def test_what_a_lost_part_of_a_run_logged_is_forgotten(tmp_path, random_onnx):
+    run = training(tmp_path, random_onnx)
+    list(run.train())
+    whole = read_log(tmp_path)
+    run.run.file.unlink()  # as if the power had gone before the first checkpoint
+    again = training(tmp_path, random_onnx)
+    assert [line["seen"] for line in read_log(tmp_path)] == [0.0], "the validation of the start"
+    list(again.train())
+
+    def lasting(log: list[dict[str, float]]) -> list[dict[str, float]]:
+        return [{k: v for k, v in line.items() if k != "images_per_s"} for line in log]
+
+    assert lasting(read_log(tmp_path)) == lasting(whole)
+
+
+def test_a_run_stopped_by_hand_has_a_checkpoint_of_its_last_step(tmp_path, random_onnx):
+    checks = {**RECIPE.validation.model_dump(), "every_images": 8}
+    run = training(tmp_path, random_onnx, validation=checks)
+    reports = run.train()
+    while not run.run.seen:
+        next(reports)
+    reports.close()
+    assert training(tmp_path, random_onnx, validation=checks).run.seen == run.run.seen == 8
+
+
+def test_validations_come_as_often_as_the_recipe_says(tmp_path, random_onnx):
+    checks = {**RECIPE.validation.model_dump(), "every_images": 8}
+    run = training(tmp_path, random_onnx, validation=checks)
+    assert [r["seen"] for r in run.train() if "score" in r] == [0.0, 8.0, 16.0, 24.0]
+    assert best_seen(tmp_path) in {0, 8, 16, 24}
+
+
+@pytest.mark.parametrize("line", ["000001.jpg", "000001.jpg x", "", "000001.jpg 3 4"])
+def test_a_wrong_list_of_identities_is_a_sentence(tmp_path, line):
+    (tmp_path / "people.txt").write_text(f"a.jpg 1\n{line}\n")
+    with pytest.raises(InputError, match="line 2"):
+        list(celeba_faces(tmp_path, tmp_path / "people.txt"))
+
+
+def test_other_files_are_no_teachers(tmp_path):
+    (tmp_path / "x").write_bytes(b"no network")
+    with pytest.raises(ModelError):
+        plain_onnx(tmp_path / "x")
+    with pytest.raises(ModelError):
+        read_start(tmp_path / "x", "mobilefacenet")
+    with pytest.raises(ModelError):
+        YunetLandmarks(tmp_path / "x")
+    with pytest.raises(InputError):
+        fairface_faces(tmp_path, tmp_path / "x")
+    np.savez(tmp_path / "y.npz", files=np.array(["a.jpg"]))
+    with pytest.raises(InputError, match="landmarks_xy"):
+        fairface_faces(tmp_path, tmp_path / "y.npz")
+
+
+def test_an_unknown_recipe_names_those_that_ship():
+    with pytest.raises(ConfigError) as refused:
+        read_recipe(EmbedderRecipe, "embedder_best")
+    assert "embedder_accurate" in refused.value.hint
