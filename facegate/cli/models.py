@@ -153,6 +153,9 @@ def use(
     if name == "default":
         gate.library.choose(role.value, "")
         console().print(f"FaceGate's own network is in use for the {role.value} again.")
+        again = start()
+        card = again.embedder_card if role is Role.DOOR else again.batch_card
+        _remark_on_use(again.with_model(card.model_id), role)
         return
     card = _find(gate, name)
     if card.task is not Task.EMBEDDING:

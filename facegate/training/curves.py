@@ -55,7 +55,9 @@ def curves_png(log: Sequence[dict[str, float]], title: str) -> bytes:
             for name, color in zip(series, _COLORS, strict=False):
                 label = _CHECKS.get(name, name.replace("_", " "))
                 axes.plot(steps, [report[name] for report in last], color=color, label=label)
-            axes.legend(frameon=False, fontsize=8)
+            axes.legend(
+                frameon=False, fontsize=7, ncols=2, loc="lower center", bbox_to_anchor=(0.5, -0.45)
+            )
         panels[used - 2].set_title("last layer, log of soft rates", fontsize=10, loc="left")
         panels[used - 1].set_title("last layer, held-out people", fontsize=10, loc="left")
     panels[0].set_title("validation, held-out people", fontsize=10, loc="left")

@@ -94,6 +94,17 @@ def test_a_tampered_network_never_decides(
     assert facegate("identify", portrait_paths["hopper"]).code == 0
 
 
+def test_going_back_to_our_network_says_whom_it_does_not_know(
+    network: Path, portrait_paths: dict[str, Path]
+) -> None:
+    assert facegate("models", "add", network, *OPTIONS).code == 0
+    assert facegate("models", "use", "tiny").code == 0
+    enrolled = facegate("enroll", "--name", "Grace Hopper", portrait_paths["hopper"])
+    assert enrolled.code == 0, enrolled.err
+    back = facegate("models", "use", "default")
+    assert (back.code, "1 of 1 people have no template of it" in back.err) == (0, True)
+
+
 def test_wrong_additions_are_refused_in_words(network: Path, tmp_path: Path) -> None:
     contract = tmp_path / "contract.toml"
     contract.write_text("tempo = 3")

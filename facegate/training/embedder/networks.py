@@ -51,7 +51,12 @@ def freeze(network: EmbeddingNetwork, blocks: int) -> None:
 
     Early layers see edges and texture, which differ little between tasks, and are most of the
     work: without their gradients a step costs half.
+
+    Raises:
+        ConfigError: it has fewer blocks.
     """
+    if blocks > len(network.blocks):
+        raise ConfigError(f"{blocks} blocks cannot be frozen: there are {len(network.blocks)}.")
     if blocks == 0:
         return
     for name, parameter in network.named_parameters():

@@ -21,7 +21,7 @@ from facegate.errors import ModelError
 from facegate.models.edgenext import EdgeNeXt, SmallEdgeNeXt, Stage
 from facegate.models.mobilefacenet import MobileFaceNet
 from facegate.training.embedder.export import read_onnx
-from facegate.training.embedder.networks import EmbeddingNetwork, build_network, name_of
+from facegate.training.embedder.networks import NETWORKS, EmbeddingNetwork, build_network, name_of
 from facegate.training.embedder.recipe import EmbedderRecipe
 from facegate.training.embedder.teachers import plain_onnx
 
@@ -52,7 +52,10 @@ def read_start(path: Path, network: str) -> EmbeddingNetwork:
 
     Raises:
         ModelError: the file holds another network.
+        ConfigError: there is no network of that name.
     """
+    if network not in NETWORKS:
+        build_network(network)  # says which there are
     model = onnx.load_from_string(plain_onnx(path))
     arrays = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from pathlib import Path
@@ -48,7 +49,7 @@ from facegate.training.embedder.loop import (  # noqa: E402
     held_out_by,
     read_log,
 )
-from facegate.training.embedder.networks import NETWORKS, build_network  # noqa: E402
+from facegate.training.embedder.networks import NETWORKS, build_network, freeze  # noqa: E402
 from facegate.training.embedder.recipe import EmbedderRecipe, Method  # noqa: E402
 from facegate.training.embedder.start import EdgeFaceS, read_start  # noqa: E402
 from facegate.training.embedder.targets import aim_at, whiten_network  # noqa: E402
@@ -713,3 +714,13 @@ def test_an_unknown_recipe_names_those_that_ship():
     with pytest.raises(ConfigError) as refused:
         read_recipe(EmbedderRecipe, "embedder_best")
     assert "embedder_accurate" in refused.value.hint
+
+
+def test_more_blocks_than_there_are_cannot_be_frozen(random_network):
+    with pytest.raises(ConfigError, match="99 blocks"):
+        freeze(copy.deepcopy(random_network), 99)
+
+
+def test_an_unknown_network_is_named(tmp_path, random_onnx):
+    with pytest.raises(ConfigError, match="no embedding network resnet"):
+        read_start(random_onnx, "resnet")
