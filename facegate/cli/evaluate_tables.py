@@ -160,6 +160,8 @@ def groups_table(one: GroupComparison) -> None:
         title=f"{one.measure} by {one.division} at τ = {one.tau:.4f} ({one.title})",
         right=["no face", one.measure, "errors"],
     )  # fmt: skip
+    # A name broken in two is hard to read; an interval in two lines is not.
+    rows.columns[0].min_width = min(20, max((len(group.name) for group in one.groups), default=0))
     for group in one.groups:
         rate = group.errors
         rows.add_row(

@@ -61,13 +61,13 @@ def list_models(as_json: JsonOption = False) -> None:
         return
     shown = table("model", "digest", "task", "in use", "size", right=["size"])
     for column in shown.columns:
-        column.no_wrap = True
+        column.no_wrap = column.header != "task"  # which gives way on a narrow screen
     for card in gate.cards:
         size = f"{card.path.stat().st_size / 1e6:.2f} MB" if card.path.is_file() else "missing"
         shown.add_row(
             plain(card.name) + (" [dim](added)[/dim]" if card.added else ""),
             plain(card.model_id.partition("@")[2]),
-            plain(card.alias or card.task.value.removeprefix("face_")),
+            plain(card.alias or card.task.value.removeprefix("face_").replace("_", " ")),
             ", ".join("yes" if use == card.task.value else use for use in uses[card.model_id]),
             size,
         )

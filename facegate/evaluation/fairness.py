@@ -27,6 +27,7 @@ from facegate.evaluation.non_mated import TILE, IntArray, no_pairs
 from facegate.evaluation.operating_points import MIN_ERRORS
 from facegate.evaluation.rates import rate
 from facegate.evaluation.verification import rate_dict
+from facegate.evaluation.words import counted
 
 MIN_FACES = 100
 """Fewer faces (or mated comparisons) keep a group out of the comparison of groups: 100 faces make
@@ -303,7 +304,8 @@ def worst_over_best(groups: Sequence[GroupRate]) -> WorstOverBest:
         words = f"{best.name} has no error in {best.errors.trials:,} comparisons"
         return WorstOverBest(worst.name, best.name, None, None, at_least, left_out, words)
     few = min(worst.errors.errors, best.errors.errors)
-    words = f"a group has only {few} errors; fewer than {MIN_ERRORS} do not carry a rate"
+    errors = counted(few, "error", "errors")
+    words = f"a group has only {errors}; fewer than {MIN_ERRORS} do not carry a rate"
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = worst.drawn / best.drawn
     return WorstOverBest(
