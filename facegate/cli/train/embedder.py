@@ -142,6 +142,8 @@ def prepare(
         raise InputError(f"{images} holds no pictures of this kind.")
     finder = sets.YunetLandmarks(teacher) if teacher is not None else _own_landmarks()
     folder = _named(data, name or source.value)
+    if (folder / "faces.npz").exists():
+        remark(f"{folder} is made anew: teach, label and clean it again.")
     shown = progress(faces, len(faces), "Aligning")
     kept = sets.prepare(shown, folder, finder, teachers)
     typer.echo(f"{kept} of {len(faces)} faces are in {folder}")

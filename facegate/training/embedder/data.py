@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from facegate.domain.arrays import FloatArray, ImageArray
-from facegate.errors import ConfigError, InputError, ModelError, ShapeError
+from facegate.errors import ConfigError, InputError, ModelError, ShapeError, UnreadableImage
 from facegate.vision.align import CROP_PX, align_face
+from facegate.vision.images import load_image
 
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
@@ -329,9 +330,10 @@ def store_columns(folder: Path, **columns: np.ndarray[Any, Any]) -> None:
 
 def _crop(face: SourceFace, find_landmarks: FindsLandmarks) -> ImageArray | str:
     """The aligned face, or a word that says why there is none."""
-    frame = cv2.imread(str(face.path), cv2.IMREAD_COLOR)
-    if frame is None:
-        return "unreadable"
+    try:
+        frame = load_image(face.path).frame_bgr
+    except UnreadableImage as error:
+        return f"unreadable: {error.reason}"
     landmarks = face.landmarks_xy if face.landmarks_xy is not None else find_landmarks(frame)
     if landmarks is None:
         return "no face"

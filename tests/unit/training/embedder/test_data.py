@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -36,6 +37,16 @@ def test_prepared_faces_keep_their_order_and_broken_ones_are_dropped(tmp_path: P
     assert "unreadable" in (tmp_path / "out" / "dropped.json").read_text()
     with pytest.raises(ConfigError, match="no prepared faces"):
         open_prepared(tmp_path / "nowhere")
+
+
+def test_a_picture_that_is_cut_short_is_dropped_as_at_the_gate(tmp_path: Path) -> None:
+    (face,) = pictures(tmp_path / "in", ["a.jpg"])
+    whole = face.path.read_bytes()
+    face.path.write_bytes(whole[: len(whole) * 2 // 3])
+    assert prepare([face], tmp_path / "out", lambda _: None) == 0
+    assert json.loads((tmp_path / "out" / "dropped.json").read_text()) == {
+        "a.jpg": "unreadable: truncated"
+    }
 
 
 def test_celeba_lists_the_pictures_that_are_there(tmp_path: Path) -> None:
