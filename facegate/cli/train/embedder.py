@@ -38,10 +38,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-_SHRINK = 0.75
-"""Of the whitening before people are told apart: as teachers come, strangers of the populations
-that they saw least pass for one person."""
-
 DataOption = Annotated[
     Path, typer.Option("--data", help="Folder of all prepared sets.", file_okay=False)
 ]
@@ -241,7 +237,7 @@ def clean(
     from facegate.errors import ConfigError
     from facegate.training.embedder.cleaning import left_out
     from facegate.training.embedder.data import open_prepared, store_columns
-    from facegate.training.embedder.whitening import fit_whitening
+    from facegate.training.embedder.whitening import TELLING_SHRINK, fit_whitening
 
     opened = {name: open_prepared(data / name) for name in sets}
     tests = [open_prepared(data / name) for name in test or []]
@@ -253,7 +249,7 @@ def clean(
         )
     even = {
         teacher: fit_whitening(
-            np.concatenate([faces.teachers[teacher] for faces in opened.values()]), _SHRINK
+            np.concatenate([faces.teachers[teacher] for faces in opened.values()]), TELLING_SHRINK
         )
         for teacher in common
     }

@@ -19,14 +19,10 @@ from facegate.training.embedder.recipe import EmbedderRecipe, LastLayerRecipe
 from facegate.training.embedder.samplers import PkSampler
 from facegate.training.embedder.targets import fold, unnormalized
 from facegate.training.embedder.validation import HeldOut, quantile_from_top, verify
-from facegate.training.embedder.whitening import fit_whitening, unit
+from facegate.training.embedder.whitening import TELLING_SHRINK, fit_whitening, unit
 
 _TAU_FACES = 8192
 """Strangers whose pairs choose the threshold at which the last layer learns."""
-
-_SHRINK = 0.75
-"""Of the whitening before teachers tell who is one person: as they come, strangers of the
-populations that they saw least pass for one."""
 
 _ENCODED = 2048
 """Faces between two reports."""
@@ -66,7 +62,7 @@ def finish(
         outputs.append(np.concatenate(encoded))
     unknown, people, held_people, held_strangers = outputs
     teachers = [
-        fit_whitening(seen[strangers], _SHRINK).apply(seen[strangers])
+        fit_whitening(seen[strangers], TELLING_SHRINK).apply(seen[strangers])
         for seen in pool.taught_by(recipe.validation.doubles_by or pool.teachers)
     ]
     _, group = np.unique(pool.group[strangers], return_inverse=True)

@@ -21,9 +21,8 @@ from facegate.domain.arrays import FloatArray
 from facegate.training.embedder.data import IntArray
 from facegate.training.embedder.recipe import LastLayerRecipe
 from facegate.training.embedder.samplers import PkSampler
-
-ONE_PERSON = 0.5
-"""From here on two faces may be of one person, and do not count as a false match."""
+from facegate.training.embedder.validation import ONE_PERSON
+from facegate.training.embedder.whitening import Turn
 
 STEP = "last_layer_step"
 """By which a log tells these reports from those of the run before."""
@@ -59,23 +58,6 @@ class People:
 
     outputs: FloatArray
     person: IntArray
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Turn:
-    """A linear change of the last layer's output: x goes to (x - mean) @ matrix."""
-
-    matrix: FloatArray
-    mean: FloatArray
-
-    def apply(self, outputs: FloatArray) -> FloatArray:
-        """(n, d) outputs to (n, d) unit embeddings."""
-        with torch.no_grad():
-            turned = (torch.from_numpy(outputs) - torch.from_numpy(self.mean)) @ torch.from_numpy(
-                self.matrix
-            )
-            embeddings: FloatArray = F.normalize(turned).numpy()
-        return embeddings
 
 
 def false_matches(similarity: Tensor, tau: float, softness: float) -> Tensor:
@@ -165,7 +147,7 @@ def train_last_layer(
             "moved": (alike - before[drawn] @ before[drawn].T).square().mean(),
         }
         if step % recipe.every == 0 or step == recipe.steps:
-            turn = Turn(matrix.detach().numpy().copy(), mean.detach().numpy() * np.float32(scale))
+            turn = Turn(mean.detach().numpy() * np.float32(scale), matrix.detach().numpy().copy())
             found = {name: float(value.detach()) for name, value in losses.items()}
             yield turn, {STEP: float(step), **found}
         total = sum(getattr(recipe, name) * value for name, value in losses.items())

@@ -12,7 +12,7 @@ from torch import nn
 from facegate.domain.arrays import FloatArray
 from facegate.training.embedder.data import NOBODY, FacePool, IntArray
 
-_DUPLICATE_SIMILARITY = 0.5
+ONE_PERSON = 0.5
 """From here on a teacher is taken to see one person twice (SFace's 1e-5 quantile is lower)."""
 
 
@@ -138,7 +138,7 @@ def _distinct(teachers: list[FloatArray], count: int) -> np.ndarray[tuple[int], 
     """Drop faces, those with the most doubles first, until no two look like one person."""
     alike = np.zeros((count, count), dtype=bool)
     for teacher in teachers:
-        alike |= teacher @ teacher.T > _DUPLICATE_SIMILARITY
+        alike |= teacher @ teacher.T > ONE_PERSON
     np.fill_diagonal(alike, False)
     kept = np.ones(count, dtype=bool)
     while alike.any():

@@ -14,25 +14,29 @@ import numpy as np
 from facegate.domain.arrays import FloatArray
 from facegate.errors import ConfigError
 
+TELLING_SHRINK = 0.75
+"""Of the whitening before teachers tell people apart: as they come, strangers of the populations
+that they saw least pass for one person."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Whitening:
-    """x goes to (x - mean) @ matrix.
+class Turn:
+    """A linear change of embeddings: x goes to (x - mean) @ matrix.
 
     Attributes:
         mean: (d,) float32.
-        matrix: (d, d) float32, symmetric.
+        matrix: (d, d) float32.
     """
 
     mean: FloatArray
     matrix: FloatArray
 
     def apply(self, values: FloatArray) -> FloatArray:
-        """Whiten (n, d) values and scale each to unit length."""
+        """Change (n, d) values and scale each to unit length."""
         return unit(np.asarray((values - self.mean) @ self.matrix, dtype=np.float32))
 
 
-def fit_whitening(values: FloatArray, shrink: float) -> Whitening:
+def fit_whitening(values: FloatArray, shrink: float) -> Turn:
     """Estimate a whitening.
 
     Args:
@@ -51,7 +55,7 @@ def fit_whitening(values: FloatArray, shrink: float) -> Whitening:
     covariance = (1.0 - shrink) * covariance + shrink * even * np.eye(len(covariance))
     spread, directions = np.linalg.eigh(covariance)
     matrix = (directions * np.sqrt(even / spread)) @ directions.T
-    return Whitening(mean.astype(np.float32), matrix.astype(np.float32))
+    return Turn(mean.astype(np.float32), matrix.astype(np.float32))
 
 
 def widest(values: FloatArray, count: int) -> FloatArray:

@@ -11,14 +11,13 @@ from facegate.errors import ConfigError  # noqa: E402
 from facegate.training.embedder.last_layer import (  # noqa: E402
     People,
     Strangers,
-    Turn,
     false_matches,
     false_non_matches,
     train_last_layer,
     worst_of,
 )
 from facegate.training.embedder.recipe import LastLayerRecipe  # noqa: E402
-from facegate.training.embedder.whitening import unit  # noqa: E402
+from facegate.training.embedder.whitening import Turn, unit  # noqa: E402
 
 HOW = LastLayerRecipe(steps=60, every=20, faces=150, people=30, learning_rate=3e-3, moved=1.0)
 TAU = 0.5
