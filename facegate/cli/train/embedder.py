@@ -192,7 +192,7 @@ def label(
     """Say which group of people each face belongs to, for a recipe that heeds the worst group."""
     need_torch()
     from facegate.errors import InputError
-    from facegate.evaluation.lists import read_labels
+    from facegate.evaluation.lists import NO_GROUP, read_labels
     from facegate.training.embedder import data as sets
 
     skipped = [tuple(one.partition("=")[::2]) for one in without or []]
@@ -205,14 +205,11 @@ def label(
         path.relative_to(below).as_posix(): table.groups[group][place]
         for place, path in enumerate(table.paths)
         if path.is_relative_to(below)
+        and table.groups[group][place] != NO_GROUP
         and not any(table.groups[column][place] == value for column, value in skipped)
     }
     folder = data / name
     count = sets.label(folder, group_of)
-    if not count:
-        raise InputError(
-            f"{labels} names no picture of {folder}.", hint="Is --root the folder it was made from?"
-        )
     typer.echo(f"{count} of {len(sets.open_prepared(folder))} faces of {folder} have a group")
 
 

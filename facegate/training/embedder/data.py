@@ -181,9 +181,10 @@ def celeba_faces(images: Path, identities: Path) -> Iterator[SourceFace]:
     """
     lines = identities.read_text(encoding="utf-8", errors="replace").splitlines()
     for number, line in enumerate(lines, start=1):
-        name, _, person = line.partition(" ")
-        if not person.strip().isdecimal():
+        words = line.split()
+        if len(words) != 2 or not words[1].isdecimal():
             raise InputError(f"{identities}, line {number}: a file and a person number, please.")
+        name, person = words
         path = images / name
         if path.is_file():
             yield SourceFace(path, name, int(person))
@@ -310,10 +311,18 @@ def label(folder: Path, group_of: Mapping[str, str]) -> int:
 
     Returns:
         Number of faces with a group.
+
+    Raises:
+        InputError: that would be none; groups from before stay.
     """
     groups = np.array(
         [group_of.get(str(name), "") for name in open_prepared(folder).files], np.str_
     )
+    if not (groups != "").any():
+        raise InputError(
+            f"The table names no picture of {folder}.",
+            hint="Is --root the folder that the set was prepared from?",
+        )
     store_columns(folder, group=groups)
     return int((groups != "").sum())
 

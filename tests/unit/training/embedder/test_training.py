@@ -645,6 +645,9 @@ def test_faces_get_the_groups_that_a_table_names(tmp_path):
     assert open_prepared(tmp_path).group.tolist() == ["", ""]
     assert label(tmp_path, {"b.jpg": "left", "c.jpg": "right"}) == 1
     assert open_prepared(tmp_path).group.tolist() == ["", "left"]
+    with pytest.raises(InputError, match="no picture"):
+        label(tmp_path, {"c.jpg": "right"})
+    assert open_prepared(tmp_path).group.tolist() == ["", "left"], "as before"
 
 
 def test_doubles_are_told_by_the_teachers_named():
