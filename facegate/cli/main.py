@@ -39,6 +39,7 @@ from facegate.cli import (
     verify,
     watch,
 )
+from facegate.cli.flowing import let_help_flow
 from facegate.cli.output import fail
 from facegate.errors import FacegateError
 
@@ -101,6 +102,9 @@ def _options(
     ] = False,
 ) -> None:
     pass
+
+
+let_help_flow(app)
 
 
 def main() -> None:
