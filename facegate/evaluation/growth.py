@@ -28,6 +28,9 @@ DRAWS = 5
 BLOCK = 256
 """Searches compared at once."""
 
+UNSURE = 2.0
+"""An FPIR whose interval reaches so many times the wanted one is told with a warning."""
+
 IntArray = npt.NDArray[np.int64]
 
 
@@ -99,12 +102,15 @@ class AtFpir:
         tau: mean over the draws of the threshold that the strangers' searches give; None when they
             are too few.
         fnir: None with tau.
+        fpir: of the strangers, at these thresholds; its interval says how well so few of them pin
+            the rate down. None with tau.
         reason: why it cannot be told, in words; else empty.
     """
 
     target: float
     tau: float | None
     fnir: SpreadRate | None
+    fpir: SpreadRate | None
     reason: str
 
     def as_dict(self) -> dict[str, Any]:
@@ -113,6 +119,7 @@ class AtFpir:
             "fpir_target": self.target,
             "threshold": self.tau,
             "fnir": None if self.fnir is None else self.fnir.as_dict(),
+            "fpir": None if self.fpir is None else self.fpir.as_dict(),
             "reason": self.reason,
         }
 
@@ -304,14 +311,13 @@ def _padded(scores: FloatArray) -> FloatArray:
 def _row(
     size: int, several: Sequence[Searched], tau: float, targets: Sequence[float]
 ) -> GallerySize:
-    cut = np.float32(tau)
     return GallerySize(
         size=size,
         draws=len(several),
         tau=tau,
         rank_1=_spread([(int(one.first.sum()), len(one.first)) for one in several]),
         fnir=_spread([_missed(one, tau) for one in several]),
-        fpir=_spread([(int((one.stranger >= cut).sum()), len(one.stranger)) for one in several]),
+        fpir=_spread([_let_in(one, tau) for one in several]),
         at_fpir=tuple(_at_fpir(several, target) for target in targets),
     )
 
@@ -320,14 +326,19 @@ def _missed(one: Searched, tau: float) -> tuple[int, int]:
     return int(np.count_nonzero(~(one.mate >= np.float32(tau)))), len(one.mate)
 
 
+def _let_in(one: Searched, tau: float) -> tuple[int, int]:
+    return int((one.stranger >= np.float32(tau)).sum()), len(one.stranger)
+
+
 def _at_fpir(several: Sequence[Searched], target: float) -> AtFpir:
     count = len(several[0].stranger)
     if target * count < 1 - 1e-9:
         words = f"cannot be told from {count} searches of strangers"
-        return AtFpir(target, None, None, f"{words}; {math.ceil(1 / target)} are needed")
+        return AtFpir(target, None, None, None, f"{words}; {math.ceil(1 / target)} are needed")
     cuts = [threshold_at_fmr(one.stranger, target) for one in several]
     fnir = _spread([_missed(one, cut) for one, cut in zip(several, cuts, strict=True)])
-    return AtFpir(target, float(np.mean(cuts)), fnir, "")
+    fpir = _spread([_let_in(one, cut) for one, cut in zip(several, cuts, strict=True)])
+    return AtFpir(target, float(np.mean(cuts)), fnir, fpir, "")
 
 
 def _spread(draws: Sequence[tuple[int, int]]) -> SpreadRate:
@@ -344,7 +355,20 @@ def _warnings(searches: SearchSet, rows: Sequence[GallerySize]) -> tuple[str, ..
     warnings = []
     untold = {point.target: point.reason for row in rows for point in row.at_fpir if point.reason}
     warnings += [f"FNIR at FPIR {target:g}: {reason}." for target, reason in untold.items()]
+    for point in rows[-1].at_fpir:
+        seen = point.fpir
+        if seen is not None and seen.high > UNSURE * point.target:
+            warnings.append(
+                f"FPIR {point.target:g} is a threshold that {seen.errors:.0f} of {seen.trials:.0f} "
+                f"strangers pass: of all strangers {seen.low:.2g} to {seen.high:.2g} may (95 %)."
+            )
     strangers = len(searches.strangers)
+    unusable = strangers - int(np.count_nonzero(searches.strangers_usable))
+    if unusable:
+        warnings.append(
+            f"{unusable} of {strangers} searches of strangers show no face that is good enough to "
+            "be named; they count as turned away."
+        )
     if strangers and rows[-1].fpir.errors == 0:
         bound = min(1.0, 3 / strangers)
         warnings.append(

@@ -114,6 +114,19 @@ def test_a_wanted_rate_of_strangers_is_kept_or_cannot_be_told() -> None:
     assert "cannot be told from 40 searches" in untold.reason and "334" in untold.reason
     assert any("cannot be told" in words for words in report.warnings)
     assert report.as_dict()["galleries"][0]["at_fpir"][1]["fnir"] is None
+    assert told.fpir is not None
+    assert told.fpir.errors == 4
+    # 4 of 40 may be 2.8 to 23.7 % of all strangers.
+    words = next(words for words in report.warnings if words.startswith("FPIR 0.1 "))
+    assert "4 of 40" in words and "0.028 to 0.24" in words
+
+
+def test_strangers_without_a_usable_face_are_told() -> None:
+    given = searches()
+    report = measure_growth(given, tau_of=lambda _size: 0.6, sizes=())
+    poor = int(np.sum(~given.strangers_usable))
+    assert poor
+    assert any(words.startswith(f"{poor} of 40 searches") for words in report.warnings)
 
 
 def test_draws_are_seeded() -> None:
