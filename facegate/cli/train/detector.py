@@ -78,7 +78,8 @@ def train(
     going = loop.open_run(settings, run, device, None if learned else start, samples)
     if learned:
         begin_with(going, learned)
-    reports = loop.train(going, settings, samples, CellTeacher(teacher) if teacher else None)
+    told = CellTeacher(teacher, settings.teacher_mirrored) if teacher else None
+    reports = loop.train(going, settings, samples, told)
     go_on(run, reports, going.seen, settings.images)
 
 

@@ -48,6 +48,7 @@ class DetectorRecipe(RunRecipe):
     weight_box: float = Field(ge=0)
     weight_landmarks: float = Field(ge=0)
     weight_teacher: float = Field(0, ge=0, description="Of the teacher's p_c and fit.")
+    teacher_mirrored: bool = Field(False, description="It looks at mirrored canvases, too.")
     started_rate: float = Field(1.0, gt=0, description="Share of the rate for copied layers.")
 
 
@@ -57,7 +58,7 @@ class DetectorBatch:
 
     Attributes:
         canvases: pictures and labels.
-        teacher: (n, cells, 2) logits of p_c and fit, or None.
+        teacher: (n, cells, 2) chances of a face and fits, or None.
     """
 
     canvases: list[Canvas]
@@ -185,7 +186,7 @@ def batch_losses(
     }
     total = torch.stack([getattr(recipe, f"weight_{k}") * v for k, v in parts.items()]).sum()
     if batch.teacher is not None:
-        told = batch.teacher.to(device).sigmoid()
+        told = batch.teacher.to(device)
         parts["teacher"] = (
             F.binary_cross_entropy_with_logits(logits, told, reduction="none")
             - F.binary_cross_entropy(told, told, reduction="none")

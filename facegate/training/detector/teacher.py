@@ -8,7 +8,7 @@ import numpy as np
 
 from facegate.domain.arrays import FloatArray, ImageArray
 from facegate.domain.detections import Detections
-from facegate.models.yolo_cells import FIT, GRID_PX, faces_in_cells
+from facegate.models.yolo_cells import FIT, GRID_PX, STRIDES, faces_in_cells
 from facegate.models.yunet import YuNetCells
 from facegate.vision.boxes import letterbox, non_max_suppression
 
@@ -41,11 +41,39 @@ class CellTeacher:
 
     Args:
         weights: its ONNX file, with dynamic input size.
+        mirrored: ask it about the mirrored picture, too, and take the mean of its chances: it then
+            knows more than in one look.
     """
 
-    def __init__(self, weights: Path) -> None:
+    def __init__(self, weights: Path, mirrored: bool = False) -> None:
         self._network = YuNetCells(weights, threads=1)
+        self._mirrored = mirrored
 
     def __call__(self, frames_bgr: ImageArray) -> FloatArray:
-        """(n, h, w, 3) to (n, cells, 2) logits of p_c and fit."""
-        return np.ascontiguousarray(self._network.batch(frames_bgr)[..., [0, FIT]])
+        """(n, h, w, 3), sides multiples of 32, to (n, cells, 2): chances of a face, and fits."""
+        chances = self._chances(frames_bgr)
+        if self._mirrored:
+            height, width = frames_bgr.shape[1:3]
+            other = self._chances(frames_bgr[:, :, ::-1])
+            chances = (chances + mirrored_cells(other, height, width)) / np.float32(2)
+        return chances
+
+    def _chances(self, frames_bgr: ImageArray) -> FloatArray:
+        logits = self._network.batch(frames_bgr)[..., [0, FIT]]
+        return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
+
+
+def mirrored_cells(cells: FloatArray, height: int, width: int) -> FloatArray:
+    """The cells of mirrored pictures of this size in the places that they have in the pictures.
+
+    Args:
+        cells: (n, cells, k), finest grid first, each row by row.
+        height, width: of the pictures in pixels.
+    """
+    parts, first = [], 0
+    for stride in STRIDES:
+        rows, columns = height // stride, width // stride
+        grid = cells[:, first : first + rows * columns].reshape(len(cells), rows, columns, -1)
+        parts.append(grid[:, :, ::-1].reshape(len(cells), rows * columns, -1))
+        first += rows * columns
+    return np.concatenate(parts, axis=1)

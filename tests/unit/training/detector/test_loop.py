@@ -115,7 +115,7 @@ def test_agreeing_with_the_teacher_costs_nothing(prepared: PreparedSamples) -> N
         recipe = RECIPE.model_copy(update={"weight_teacher": 1.5})
         parts = [
             batch_losses(network, DetectorBatch(batch.canvases, told), *grid, recipe)
-            for told in (said, said + 1.0)
+            for told in (said.sigmoid(), (said + 1.0).sigmoid())
         ]
         plain = batch_losses(network, batch, *grid, RECIPE)
     assert float(parts[0]["teacher"]) == pytest.approx(0, abs=1e-3)

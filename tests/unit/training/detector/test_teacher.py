@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from facegate.training.detector.teacher import CellTeacher, YuNetTeacher
+from facegate.training.detector.teacher import CellTeacher, YuNetTeacher, mirrored_cells
 
 CELLS = {8: 4 * 8, 16: 2 * 4, 32: 2}
 """Cells of each grid of an input of 32 by 64 pixels."""
@@ -67,10 +67,32 @@ def test_the_least_score_decides_who_is_told_of(weights: Path) -> None:
     assert sorted(YuNetTeacher(weights, 0.1)(frame).scores) == pytest.approx([0.03**0.5, 0.6])
 
 
-def test_logits_of_all_cells_come_in_our_order(weights: Path) -> None:
-    logits = CellTeacher(weights)(np.zeros((1, 32, 64, 3), np.uint8))
-    assert logits.shape == (1, sum(CELLS.values()), 2)
-    p = 1 / (1 + np.exp(-logits[0]))
-    assert p[8 + 3].tolist() == pytest.approx([0.4, 0.9], abs=1e-5)
-    assert p[-1].tolist() == pytest.approx([0.1, 0.3], abs=1e-5)
-    assert np.isfinite(logits).all()
+def test_chances_of_all_cells_come_in_our_order(weights: Path) -> None:
+    chances = CellTeacher(weights)(np.zeros((1, 32, 64, 3), np.uint8))
+    assert chances.shape == (1, sum(CELLS.values()), 2)
+    assert chances[0, 8 + 3].tolist() == pytest.approx([0.4, 0.9], abs=1e-5)
+    assert chances[0, -1].tolist() == pytest.approx([0.1, 0.3], abs=1e-5)
+
+
+def test_a_mirrored_look_counts_as_much_as_the_other(weights: Path) -> None:
+    frames = np.zeros((1, 32, 64, 3), np.uint8)
+    plain, both = CellTeacher(weights)(frames), CellTeacher(weights, mirrored=True)(frames)
+    # The fourth of eight cells in the second row lies where the fifth does in a mirror.
+    assert both[0, 8 + 3] == pytest.approx((plain[0, 8 + 3] + plain[0, 8 + 4]) / 2)
+    np.testing.assert_allclose(both, both[:, mirror_of(32, 64)], atol=1e-6)
+
+
+def mirror_of(height: int, width: int) -> list[int]:
+    """For each cell the number of the one in its place in a mirror, by plain loops."""
+    numbers, first = [], 0
+    for stride in (8, 16, 32):
+        rows, columns = height // stride, width // stride
+        for row in range(rows):
+            numbers += [first + row * columns + columns - 1 - column for column in range(columns)]
+        first += rows * columns
+    return numbers
+
+
+def test_mirrored_cells_equal_plain_loops() -> None:
+    cells = np.random.default_rng(0).normal(size=(3, 48 + 12 + 3, 2)).astype(np.float32)
+    np.testing.assert_array_equal(mirrored_cells(cells, 32, 96), cells[:, mirror_of(32, 96)])
