@@ -55,8 +55,9 @@ def models_folder() -> Path:
 
 
 SMALL_NETWORK_THREADS = 1
-"""Of the landmark and the attack network: to wake a second thread for layers this small takes
-longer than it saves (0.58 and 0.80 ms, 3.1 and 4.0 ms on two cores; the same bits)."""
+"""Of those that ship but for the detector: to wake a second thread for layers this small takes
+longer than it saves (landmarks 0.58 and 0.80 ms on two cores, attacks 3.1 and 4.0 ms; the same
+bits). Several faces are shared among threads instead."""
 
 
 class FaceGate:
@@ -182,9 +183,13 @@ class FaceGate:
         from facegate.models.onnx_embedder import OnnxEmbedder
         from facegate.models.runtime import open_session
 
-        card = self.embedder_card
-        session = open_session(card.read_weights(), self.settings.thread_count)
-        return OnnxEmbedder(session, card.model_id, card.contract)
+        card, threads = self.embedder_card, self.settings.thread_count
+        if card.contract is not None:  # added, and maybe large
+            return OnnxEmbedder(
+                open_session(card.read_weights(), threads), card.model_id, card.contract
+            )
+        session = open_session(card.read_weights(), SMALL_NETWORK_THREADS)
+        return OnnxEmbedder(session, card.model_id, threads=threads)
 
     @cached_property
     def reader(self) -> FaceReader:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,13 +30,18 @@ class OnnxEmbedder:
         session: the loaded network.
         model_id: goes into every template.
         contract: what the network expects; None: as those that ship.
+        threads: among which several faces are shared, for a session that itself uses one.
 
     Raises:
         ModelError: the network does not have the inputs and outputs that the contract promises.
     """
 
     def __init__(
-        self, session: InferenceSession, model_id: str, contract: EncoderContract | None = None
+        self,
+        session: InferenceSession,
+        model_id: str,
+        contract: EncoderContract | None = None,
+        threads: int = 1,
     ) -> None:
         self._session = session
         self._model_id = model_id
@@ -46,6 +52,7 @@ class OnnxEmbedder:
         (batch,) = (one.shape[0] for one in session.get_inputs()[:1])
         self._batch = min(batch, BATCH_FACES) if isinstance(batch, int) else BATCH_FACES
         self._fixed_batch = isinstance(batch, int)
+        self._threads = threads
 
     @property
     def model_id(self) -> str:
@@ -82,9 +89,19 @@ class OnnxEmbedder:
             actual = f"{crops_rgb.dtype} of shape {crops_rgb.shape}"
             raise ShapeError("crops_rgb", expected, actual)
         embeddings = np.empty((len(crops_rgb), self.dim), dtype=np.float32)
-        for first in range(0, len(crops_rgb), self._batch):
-            batch = crops_rgb[first : first + self._batch]
-            embeddings[first : first + self._batch] = self._run(batch)
+        at_once = min(self._batch, max(1, -(-len(crops_rgb) // self._threads)))
+        parts = [slice(first, first + at_once) for first in range(0, len(crops_rgb), at_once)]
+
+        def fill(part: slice) -> None:
+            embeddings[part] = self._run(crops_rgb[part])
+
+        if len(parts) > 1 and self._threads > 1:
+            # The network runs without Python's lock.
+            with ThreadPoolExecutor(self._threads) as pool:
+                list(pool.map(fill, parts))
+        else:
+            for part in parts:
+                fill(part)
         lengths = np.linalg.norm(embeddings, axis=1)
         # NaN fails too: nobody must match it.
         if not np.allclose(lengths, 1.0, atol=UNIT_LENGTH_TOLERANCE):

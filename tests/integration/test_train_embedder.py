@@ -107,7 +107,9 @@ def test_pictures_become_a_network(tmp_path: Path, portrait_paths: dict[str, Pat
     ran = facegate(*line, *train)
     assert ran.code == 0, ran.out + ran.err
     assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
-    made = facegate(*line, "export", "--run", run, "--output", tmp_path / "made.onnx", "--half")
+    made = facegate(
+        *line, "export", "--run", run, "--output", tmp_path / "made.onnx", "--bits", "8"
+    )
     assert made.code == 0, made.out + made.err
     assert (tmp_path / "made.onnx").stat().st_size < 6e6
 

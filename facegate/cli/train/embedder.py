@@ -52,6 +52,14 @@ class Source(str, Enum):
     PICTURES = "pictures"
 
 
+class Bits(str, Enum):
+    """In how many bits a large weight is stored."""
+
+    WHOLE = "32"
+    HALF = "16"
+    BYTE = "8"
+
+
 @app.callback()
 def train(
     context: typer.Context,
@@ -116,24 +124,26 @@ def prepare(
 ) -> None:
     """Find and align all faces of a set once; broken pictures and those without a face are listed.
 
-    celeba: aligned pictures with identities. fairface: pictures with cached landmarks. folders:
-    one folder of pictures for each person. pictures: any pictures, of people nobody named.
+    celeba: aligned pictures with identities. fairface: pictures below `train`, maybe with cached
+    landmarks. folders: one folder of pictures for each person. pictures: any pictures, of people
+    nobody named.
     """
     need_torch()
     from facegate.errors import InputError
     from facegate.training.embedder import data as sets
 
+    teachers: dict[str, FloatArray] | None = None
     if source is Source.CELEBA:
         if identities is None:
             raise InputError("CelebA's identities are missing.", hint="Give --identities.")
-        faces, teachers = list(sets.celeba_faces(images, identities)), None
+        faces = list(sets.celeba_faces(images, identities))
     elif source is Source.FAIRFACE:
         if cached is None:
-            raise InputError("FairFace's cached landmarks are missing.", hint="Give --cached.")
-        faces, teachers = sets.fairface_faces(images, cached)
+            faces = list(sets.fairface_pictures(images))
+        else:
+            faces, teachers = sets.fairface_faces(images, cached)
     else:
         faces = list(sets.folder_faces(images, named=source is Source.FOLDERS))
-        teachers = None
     if not faces:
         raise InputError(f"{images} holds no pictures of this kind.")
     finder = sets.YunetLandmarks(teacher) if teacher is not None else _own_landmarks()
@@ -151,17 +161,30 @@ def teach(
     name: Annotated[str, typer.Option(help="What recipes call the teacher.")],
     weights: Annotated[Path, typer.Option(help="Its ONNX file.", exists=True, dir_okay=False)],
     sets: Annotated[list[str], typer.Argument(help="Names of prepared sets.")],
-    mean: Annotated[float, typer.Option(help="It sees (x - mean) * scale; x from 0 to 255.")] = 0.0,
-    scale: Annotated[float, typer.Option(help="See --mean.")] = 1.0,
+    mean: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="It sees (x - mean) * scale; x from 0 to 255. Once, or for red, green and blue. "
+            "[default: 0]",
+            show_default=False,
+        ),
+    ] = None,
+    scale: Annotated[
+        list[float] | None, typer.Option(help="See --mean. [default: 1]", show_default=False)
+    ] = None,
     batch: Annotated[int, typer.Option(min=1, help="1 if it was exported for one face.")] = 16,
     threads: ThreadsOption = 2,
 ) -> None:
     """Run a teacher once over prepared faces, as they are and mirrored, and keep what it says."""
     need_torch(threads)
+    from facegate.errors import InputError
     from facegate.training.embedder.data import open_prepared
     from facegate.training.embedder.teachers import Teacher, add_teacher, plain_onnx
 
-    teacher = Teacher(plain_onnx(weights), mean, scale, batch)
+    for option, values in (("--mean", mean), ("--scale", scale)):
+        if values and len(values) not in {1, 3}:
+            raise InputError(f"{option} is given once, or for red, green and blue.")
+    teacher = Teacher(plain_onnx(weights), mean or (0.0,), scale or (1.0,), batch)
     folders = {one: data / one for one in sets}
     counts = {one: len(open_prepared(folder)) for one, folder in folders.items()}
     for one, folder in folders.items():
@@ -278,7 +301,9 @@ def export(
         float,
         typer.Option(min=0, max=1, help="Of the tuned weights; the rest is of the start network."),
     ] = 1.0,
-    half: Annotated[bool, typer.Option(help="Store weights in 16 bits: half the size.")] = False,
+    bits: Annotated[
+        Bits, typer.Option(help="Of a large weight in the file; a face takes as long.")
+    ] = Bits.WHOLE,
     mirror: Annotated[bool, typer.Option(help="Also encode the mirrored face: twice the time.")] = (
         False
     ),
@@ -294,7 +319,7 @@ def export(
     if share < 1:
         network = blend(network, read_onnx(run / "start.onnx"), share)
     network.sees_mirrored = mirror
-    export_onnx(network, output, half)
+    export_onnx(network, output, int(bits.value))
     content = output.read_bytes()
     kept = "" if share == 1 else f", {percent(share)} of it tuned"
     typer.echo(

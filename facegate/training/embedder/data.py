@@ -174,7 +174,8 @@ def celeba_faces(images: Path, identities: Path) -> Iterator[SourceFace]:
 
     Args:
         images: folder of 000001.jpg and so on; any part of the set.
-        identities: CelebA's `identity_CelebA.txt`, lines of file name and person number.
+        identities: CelebA's `identity_CelebA.txt`, lines of file name and person number; a first
+            line that names these columns may stand above them.
 
     Raises:
         InputError: a line is something else; with its number.
@@ -183,11 +184,24 @@ def celeba_faces(images: Path, identities: Path) -> Iterator[SourceFace]:
     for number, line in enumerate(lines, start=1):
         words = line.split()
         if len(words) != 2 or not words[1].isdecimal():
+            if number == 1 and len(words) == 2 and "." not in words[0]:
+                continue  # names of columns
             raise InputError(f"{identities}, line {number}: a file and a person number, please.")
         name, person = words
         path = images / name
         if path.is_file():
             yield SourceFace(path, name, int(person))
+
+
+def fairface_pictures(images: Path) -> Iterator[SourceFace]:
+    """List the pictures of FairFace's train part; its other part is for tests.
+
+    Args:
+        images: folder that holds `train/`.
+    """
+    for face in folder_faces(images, named=False):
+        if face.name.startswith("train/"):
+            yield face
 
 
 def fairface_faces(images: Path, teachers: Path) -> tuple[list[SourceFace], dict[str, FloatArray]]:

@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
@@ -23,11 +24,14 @@ _NETWORK, _MIRROR = "network", "sees_mirrored"
 OPSET = 17
 """ONNX opset 17 has all that is used and is read by every onnxruntime since 1.12."""
 
-_HALF_FROM = 4096
-"""Values from which on a parameter is stored in half precision: the small ones cost nothing."""
+_SMALL_FROM = 4096
+"""Values from which on a parameter is stored in fewer bits: the small ones cost nothing."""
+
+_HALF, _BYTES, _STEP = ".half", ".bytes", ".step"
+"""What stored values' names end with; the parameter's own name is what a node makes of them."""
 
 
-def export_onnx(network: EmbeddingNetwork, path: Path, half: bool = False) -> None:
+def export_onnx(network: EmbeddingNetwork, path: Path, bits: int = 32) -> None:
     """Write a network as ONNX: (n, 112, 112, 3) uint8 RGB in, (n, d) float32 unit vectors out.
 
     The same weights give the same bytes, so a digest can be checked by exporting again.
@@ -35,8 +39,9 @@ def export_onnx(network: EmbeddingNetwork, path: Path, half: bool = False) -> No
     Args:
         network: what to write; left as it is, but in the layout that torch exports.
         path: the file.
-        half: store weights in 16 bits. They become float32 again once, when a session opens, so
-            the time for a face stays the same and the file is half as large.
+        bits: 16 or 8 store the large parameters in so many. They become float32 again once, when a
+            session opens, so the time for a face stays the same. In 8 bits each row of a matrix,
+            or channel of a convolution, has steps of its own, 127 up and down to its largest value.
     """
     network = network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     example = torch.zeros(2, CROP_PX, CROP_PX, 3, dtype=torch.uint8)
@@ -65,8 +70,8 @@ def export_onnx(network: EmbeddingNetwork, path: Path, half: bool = False) -> No
     for node in model.graph.node:
         node.doc_string = ""  # holds source lines and paths of this machine
     _name_slopes(model.graph, slopes)
-    if half:
-        _store_in_half(model.graph)
+    if bits < 32:
+        _store_small(model.graph, in_bytes=bits == 8)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
 
@@ -94,21 +99,51 @@ def _name_slopes(graph: onnx.GraphProto, names: list[str]) -> None:
     graph.node.extend(nodes)
 
 
-def _store_in_half(graph: onnx.GraphProto) -> None:
-    """Replace large float32 constants by their 16-bit values and a cast back."""
-    kept, casts = [], []
+def _store_small(graph: onnx.GraphProto, in_bytes: bool) -> None:
+    """Replace large float32 constants by values of 8 or 16 bits, and nodes that bring them back."""
+    kept: list[TensorProto] = []
+    back: list[onnx.NodeProto] = []
     for item in graph.initializer:
         values = numpy_helper.to_array(item)
-        if values.dtype != np.float32 or values.size < _HALF_FROM:
+        name = item.name
+        if values.dtype != np.float32 or values.size < _SMALL_FROM:
             kept.append(item)
-            continue
-        stored = f"{item.name}.half"
-        kept.append(numpy_helper.from_array(values.astype(np.float16), stored))
-        casts.append(helper.make_node("Cast", [stored], [item.name], to=TensorProto.FLOAT))
-    nodes = [*casts, *graph.node]
+        elif in_bytes and len(values) > 1:
+            whole, step = _in_bytes(values)
+            kept.append(numpy_helper.from_array(whole, name + _BYTES))
+            kept.append(numpy_helper.from_array(step, name + _STEP))
+            loose = name + ".whole"
+            back.append(helper.make_node("Cast", [name + _BYTES], [loose], to=TensorProto.FLOAT))
+            back.append(helper.make_node("Mul", [loose, name + _STEP], [name]))
+        else:
+            kept.append(numpy_helper.from_array(values.astype(np.float16), name + _HALF))
+            back.append(helper.make_node("Cast", [name + _HALF], [name], to=TensorProto.FLOAT))
+    nodes = [*back, *graph.node]
     del graph.initializer[:], graph.node[:]
     graph.initializer.extend(kept)
     graph.node.extend(nodes)
+
+
+def _in_bytes(
+    values: npt.NDArray[np.float32],
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+    """Whole numbers to 127, and for each first index the step that gives the values back."""
+    largest = np.abs(values).max(axis=tuple(range(1, values.ndim)), keepdims=True)
+    step = np.maximum(largest, np.finfo(np.float32).tiny) / np.float32(127)
+    return np.round(values / step).astype(np.int8), step
+
+
+def _stored(graph: onnx.GraphProto) -> dict[str, npt.NDArray[np.float32]]:
+    """All parameters as float32, by their names."""
+    items = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
+    found = {}
+    for name, values in items.items():
+        if values.dtype == np.int8 and name.endswith(_BYTES):
+            own = name.removesuffix(_BYTES)
+            found[own] = values.astype(np.float32) * items[own + _STEP]
+        elif values.dtype in {np.dtype(np.float32), np.dtype(np.float16)}:
+            found[name.removesuffix(_HALF)] = values.astype(np.float32)
+    return found
 
 
 def read_onnx(path: Path) -> EmbeddingNetwork:
@@ -117,13 +152,13 @@ def read_onnx(path: Path) -> EmbeddingNetwork:
     Raises:
         ModelError: the file holds another network.
     """
-    model = onnx.load(path)
+    return rebuild(onnx.load(path), str(path))
+
+
+def rebuild(model: onnx.ModelProto, source: str) -> EmbeddingNetwork:
+    """As `read_onnx`, of what was read from there."""
     properties = {item.key: item.value for item in model.metadata_props}
-    named = {
-        item.name.removesuffix(".half"): numpy_helper.to_array(item).astype(np.float32)
-        for item in model.graph.initializer
-        if item.data_type in {TensorProto.FLOAT, TensorProto.FLOAT16}
-    }
+    named = _stored(model.graph)
     for node in model.graph.node:
         if node.op_type == "Identity" and node.input[0] in named:  # equal values are written once
             named[node.output[0]] = named[node.input[0]]
@@ -136,7 +171,7 @@ def read_onnx(path: Path) -> EmbeddingNetwork:
         }
         network = build_network(name, weights).eval()
     except (KeyError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{path} is not an embedding network that FaceGate exported.") from error
+        raise ModelError(f"{source} is not an embedding network that FaceGate exported.") from error
     network.sees_mirrored = properties.get(_MIRROR) == "True"
     return network
 

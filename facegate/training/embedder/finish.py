@@ -12,13 +12,18 @@ import numpy as np
 
 from facegate.domain.arrays import FloatArray
 from facegate.errors import ConfigError
-from facegate.training.embedder.data import NOBODY, FacePool, IntArray
+from facegate.training.embedder.data import FacePool, IntArray
 from facegate.training.embedder.last_layer import People, Strangers, train_last_layer
 from facegate.training.embedder.networks import EmbeddingNetwork, last_layer
 from facegate.training.embedder.recipe import EmbedderRecipe, LastLayerRecipe
 from facegate.training.embedder.samplers import PkSampler
 from facegate.training.embedder.targets import fold, unnormalized
-from facegate.training.embedder.validation import HeldOut, quantile_from_top, verify
+from facegate.training.embedder.validation import (
+    HeldOut,
+    left_to_learn,
+    quantile_from_top,
+    verify,
+)
 from facegate.training.embedder.whitening import TELLING_SHRINK, fit_whitening, unit
 
 _TAU_FACES = 8192
@@ -94,8 +99,7 @@ def learned_from(how: LastLayerRecipe, pool: FacePool, kept: HeldOut) -> tuple[I
     Raises:
         ConfigError: there are too few of them.
     """
-    rows = np.setdiff1d(np.arange(len(pool)), kept.all)
-    known, strangers = (rows[(pool.person[rows] == NOBODY) == one] for one in (False, True))
+    known, strangers = left_to_learn(pool, kept)
     names, counts = np.unique(pool.group[strangers], return_counts=True)
     strangers = strangers[np.isin(pool.group[strangers], names[(counts > 1) & (names != "")])]
     if len(strangers) < how.faces:

@@ -36,7 +36,13 @@ from facegate.training.embedder.samplers import (
     nearest_faces,
 )
 from facegate.training.embedder.targets import Targets, aim_at, join_teachers, whiten_network
-from facegate.training.embedder.validation import HeldOut, embed_all, hold_out, verify
+from facegate.training.embedder.validation import (
+    HeldOut,
+    embed_all,
+    hold_out,
+    left_to_learn,
+    verify,
+)
 from facegate.training.run import TrainingRun, replace_file
 
 ALIGNMENT_FACES = 2048
@@ -93,9 +99,7 @@ class EmbedderTraining:
         folder.mkdir(parents=True, exist_ok=True)
         begun = self._begun()
         self._held_out = held_out_by(recipe, pool)
-        rows = np.setdiff1d(np.arange(len(pool)), self._held_out.all)
-        self._known = rows[pool.person[rows] != NOBODY]
-        self._strangers = rows[pool.person[rows] == NOBODY]
+        self._known, self._strangers = left_to_learn(pool, self._held_out)
         batch = recipe.objective
         if min(len(self._held_out.strangers), len(self._held_out.people)) < 2:
             raise ConfigError(
@@ -118,7 +122,6 @@ class EmbedderTraining:
             start = read_onnx(self.start_path)
         start = start.to(device).eval()  # no batch normalization is left that could differ
         self._targets = self._prepare_start(start, begun)
-        self._fill = self._stranger_sampler(start)
         freeze(start, recipe.frozen_blocks)
         objective = build_objective(recipe.objective, start.dimension, len(trained))
         self.run = TrainingRun(Student(start, objective), recipe, folder, device)
@@ -126,6 +129,8 @@ class EmbedderTraining:
         partial = folder / "recipe.part"
         partial.write_text(recipe.model_dump_json(indent=1), encoding="utf-8")
         partial.replace(folder / "recipe.json")  # last: now there is a run to go on with
+        if self.run.seen < recipe.images:
+            self._fill = self._stranger_sampler()
         self._best_score = max((line["score"] for line in _validations(folder)), default=-1.0)
 
     @property
@@ -182,17 +187,18 @@ class EmbedderTraining:
             targets = Targets(targets.relational[rows], targets.embedding[rows])
         return Batch(crops, person, targets, self._recipe.seed * 1_000_003 + step)
 
-    def _stranger_sampler(self, start: EmbeddingNetwork) -> FaceSampler:
+    def _stranger_sampler(self) -> FaceSampler:
         recipe = self._recipe
         how = recipe.look_alikes
         if how is None:
             return ShuffledSampler(len(self._strangers), recipe.batch, recipe.seed)
-        nearest = nearest_faces(self._seen_by(how.teacher, start), how.nearest)
+        nearest = nearest_faces(self._seen_by(how.teacher), how.nearest)
         return LookAlikeSampler(nearest, recipe.batch, how.each, recipe.seed)
 
-    def _seen_by(self, teacher: str, start: EmbeddingNetwork) -> FloatArray:
-        """What a teacher, or else the network itself, gives for all strangers."""
+    def _seen_by(self, teacher: str) -> FloatArray:
+        """What a teacher, or else the network as it began, gives for all strangers."""
         if not teacher:
+            start = read_onnx(self.start_path).to(self.run.device)
             return embed_all(start, self._pool, self._strangers)
         (seen,) = self._pool.taught_by([teacher])
         return seen[self._strangers]

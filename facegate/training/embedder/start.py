@@ -20,7 +20,7 @@ from torch import nn
 from facegate.errors import ModelError
 from facegate.models.edgenext import EdgeNeXt, SmallEdgeNeXt, Stage
 from facegate.models.mobilefacenet import MobileFaceNet
-from facegate.training.embedder.export import read_onnx
+from facegate.training.embedder.export import rebuild
 from facegate.training.embedder.networks import NETWORKS, EmbeddingNetwork, build_network, name_of
 from facegate.training.embedder.recipe import EmbedderRecipe
 from facegate.training.embedder.teachers import plain_onnx
@@ -60,9 +60,11 @@ def read_start(path: Path, network: str) -> EmbeddingNetwork:
     arrays = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
     try:
         if any(item.key == "network" for item in model.metadata_props) or "stem.weight" in arrays:
-            found = read_onnx(path)
+            found = rebuild(model, str(path))
             if name_of(found) != network:
-                raise ValueError(network)
+                if type(found) is not EdgeNeXt or network != "edgenext_small":
+                    raise ValueError(network)
+                found = _thinned(found, SmallEdgeNeXt).eval()
             found.sees_mirrored = False
             return found
         fresh = build_network(network)
@@ -143,11 +145,10 @@ class EdgeFaceS(EdgeNeXt):
 
 _KEPT: dict[type[EdgeNeXt], Sequence[int]] = {
     EdgeNeXt: range(20),
-    # Of the blocks at 28x28 and 7x7 pixels, those without which the output turns least are gone:
-    # one after the other, each chosen by the mean cosine with the whole network's output.
-    SmallEdgeNeXt: (0, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 18, 19),
+    # Of the blocks at 28x28 and at 7x7 pixels, the one each without which the output turns least.
+    SmallEdgeNeXt: [block for block in range(20) if block not in {1, 13}],
 }
-"""Which blocks of EdgeFace-S ours begin with."""
+"""Which blocks of the whole network ours begin with."""
 
 
 def _thinned(whole: EdgeNeXt, kind: type[EdgeNeXt]) -> EdgeNeXt:

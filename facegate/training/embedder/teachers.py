@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,13 +71,14 @@ class Teacher:
 
     Attributes:
         weights: ONNX bytes; takes (n, h, w, 3) uint8 RGB as our own do, or (n, 3, h, w) float32.
-        mean, scale: for the second kind, (x - mean) * scale of x from 0 to 255.
+        mean, scale: for the second kind, (x - mean) * scale of x from 0 to 255; one number, or one
+            each for red, green and blue.
         batch: faces at a time; 1 for networks that were exported for one.
     """
 
     weights: bytes
-    mean: float = 0.0
-    scale: float = 1.0
+    mean: Sequence[float] = (0.0,)
+    scale: Sequence[float] = (1.0,)
     batch: int = 16
 
 
@@ -104,7 +105,8 @@ def add_teacher(folder: Path, name: str, teacher: Teacher, threads: int = 1) -> 
     def embed(crops_rgb: ImageArray) -> FloatArray:
         batch: np.ndarray[tuple[int, ...], np.dtype[np.generic]] = crops_rgb
         if inputs[0].type == "tensor(float)":
-            scaled = (crops_rgb.astype(np.float32) - teacher.mean) * np.float32(teacher.scale)
+            mean, scale = (np.array(one, np.float32) for one in (teacher.mean, teacher.scale))
+            scaled = (crops_rgb - mean) * scale
             batch = scaled.transpose(0, 3, 1, 2)
         try:
             found = session.run(None, {inputs[0].name: np.ascontiguousarray(batch)})[0]

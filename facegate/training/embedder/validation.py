@@ -59,6 +59,13 @@ class Verification:
         return (self.tmr_strangers + self.tmr_same_source) / 2
 
 
+def left_to_learn(pool: FacePool, kept: HeldOut) -> tuple[IntArray, IntArray]:
+    """Positions of the known people, and of the strangers, that are not held out."""
+    rows = np.setdiff1d(np.arange(len(pool)), kept.all)
+    stranger = pool.person[rows] == NOBODY
+    return rows[~stranger], rows[stranger]
+
+
 def hold_out(
     pool: FacePool,
     people: int,

@@ -158,6 +158,20 @@ def test_a_failing_network_is_an_error_never_an_embedding(output):
         embedder.embed(crops(1))
 
 
+def test_faces_shared_among_threads_are_what_they_are_alone(card, embedder):
+    shared = OnnxEmbedder(open_session(card.read_weights(), threads=1), card.model_id, threads=3)
+    images = crops(BATCH_FACES * 3 + 2)
+    for count in (0, 1, 2, 7, len(images)):
+        np.testing.assert_allclose(
+            shared.embed(images[:count]), embedder.embed(images[:count]), atol=TOLERANCE
+        )
+
+
+def test_a_network_that_fails_in_one_thread_of_several_is_an_error():
+    with pytest.raises(ModelError):
+        OnnxEmbedder(FakeSession(None), "fake@1", threads=2).embed(crops(5))
+
+
 def test_the_gate_does_not_import_torch():
     code = (
         "import sys, facegate.models.onnx_embedder, facegate.models.runtime, facegate.vision.align;"

@@ -7,10 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
-from facegate.errors import ConfigError
+from facegate.errors import ConfigError, InputError
 from facegate.training.embedder.data import (
+    NOBODY,
     SourceFace,
     celeba_faces,
+    fairface_pictures,
     open_prepared,
     prepare,
 )
@@ -49,9 +51,25 @@ def test_a_picture_that_is_cut_short_is_dropped_as_at_the_gate(tmp_path: Path) -
     }
 
 
-def test_celeba_lists_the_pictures_that_are_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", ["", "img label\n"])
+def test_celeba_lists_the_pictures_that_are_there(tmp_path: Path, first: str) -> None:
     (tmp_path / "000002.jpg").touch()
     identities = tmp_path / "identity.txt"
-    identities.write_text("000001.jpg 5\n000002.jpg 9\n")
+    identities.write_text(first + "000001.jpg 5\n000002.jpg 9\n")
     (face,) = celeba_faces(tmp_path, identities)
     assert (face.name, face.person) == ("000002.jpg", 9)
+
+
+@pytest.mark.parametrize("text", ["000001.jpg x\n", "000002.jpg 9\nimg label\n", "img label 3\n"])
+def test_other_lines_than_celebas_are_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "identity.txt").write_text(text)
+    with pytest.raises(InputError, match="line"):
+        list(celeba_faces(tmp_path, tmp_path / "identity.txt"))
+
+
+def test_fairface_has_a_part_for_training_and_one_for_tests(tmp_path: Path) -> None:
+    for name in ("train/1.jpg", "train/2.jpg", "val/1.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = [(face.name, face.person) for face in fairface_pictures(tmp_path)]
+    assert found == [("train/1.jpg", NOBODY), ("train/2.jpg", NOBODY)]
