@@ -86,8 +86,10 @@ class ChannelMixer(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(n, ..., c) to the same."""
-        mixed: torch.Tensor = self.second(F.gelu(self.first(self.norm(x))))
-        return mixed
+        sizes = [int(size) for size in x.shape[1:]]  # so that exports hold numbers
+        # Of two axes, a matrix and its bias are one step in onnxruntime.
+        mixed: torch.Tensor = self.second(F.gelu(self.first(self.norm(x).reshape(-1, sizes[-1]))))
+        return mixed.reshape(-1, *sizes)
 
 
 class ConvolutionBlock(nn.Module):
@@ -101,7 +103,8 @@ class ConvolutionBlock(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(n, c, h, w) to the same."""
         mixed: torch.Tensor = self.mixer(self.depthwise(x).permute(0, 2, 3, 1))
-        return x + mixed.permute(0, 3, 1, 2)
+        # Added with the channels last: between two blocks nothing is turned over then.
+        return (x.permute(0, 2, 3, 1) + mixed).permute(0, 3, 1, 2)
 
 
 class Position(nn.Module):
@@ -144,14 +147,14 @@ class ChannelAttention(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(n, places, c) to the same."""
         places, channels = (int(size) for size in x.shape[1:])  # so that exports hold numbers
-        query, key, value = (
-            part.reshape(-1, places, _HEADS, channels // _HEADS).permute(0, 2, 3, 1)
-            for part in self.qkv(self.norm(x)).chunk(3, dim=-1)
-        )
-        alike = _unit(query) @ _unit(key).transpose(-2, -1)
+        parts = self.qkv(self.norm(x).reshape(-1, channels))
+        parts = parts.reshape(-1, places, 3 * _HEADS, channels // _HEADS)
+        wanted, value = torch.split(parts.permute(0, 2, 3, 1), [2 * _HEADS, _HEADS], dim=1)
+        query, key = torch.split(_unit(wanted), _HEADS, dim=1)
+        alike = query @ key.transpose(-2, -1)
         looked = self.temperature(alike).softmax(dim=-1) @ value
-        seen = looked.permute(0, 3, 1, 2).reshape(-1, places, channels)
-        projected: torch.Tensor = self.projection(seen)
+        seen = looked.permute(0, 3, 1, 2).reshape(-1, channels)
+        projected: torch.Tensor = self.projection(seen).reshape(-1, places, channels)
         return projected
 
 
@@ -168,6 +171,7 @@ class AttentionBlock(nn.Module):
     def __init__(self, channels: int, parts: int, places: int = 0) -> None:
         super().__init__()
         width = -(-channels // parts)
+        self.widths = [width] * (parts - 1) + [channels - width * (parts - 1)]
         self.filters = nn.ModuleList(
             nn.Conv2d(width, width, 3, padding=1, groups=width) for _ in range(parts - 1)
         )
@@ -177,7 +181,7 @@ class AttentionBlock(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(n, c, h, w) to the same."""
-        parts = x.chunk(len(self.filters) + 1, dim=1)
+        parts = torch.split(x, self.widths, dim=1)  # a list of numbers: exports then hold one node
         filtered: list[torch.Tensor] = []
         for part, convolution in zip(parts, self.filters, strict=False):
             filtered.append(convolution(part + filtered[-1] if filtered else part))
@@ -185,7 +189,8 @@ class AttentionBlock(nn.Module):
         tokens = torch.cat([*filtered, parts[-1]], dim=1).flatten(2).transpose(1, 2)
         tokens = self.position(tokens)
         mixed = self.mixer(tokens + self.attention(tokens))
-        return x + mixed.transpose(1, 2).reshape(-1, channels, height, width)
+        added = x.permute(0, 2, 3, 1) + mixed.reshape(-1, height, width, channels)
+        return added.permute(0, 3, 1, 2)
 
 
 class Downsampling(nn.Sequential):

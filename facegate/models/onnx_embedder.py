@@ -104,7 +104,7 @@ class OnnxEmbedder:
                 fill(part)
         lengths = np.linalg.norm(embeddings, axis=1)
         # NaN fails too: nobody must match it.
-        if not np.allclose(lengths, 1.0, atol=UNIT_LENGTH_TOLERANCE):
+        if not (np.abs(lengths - 1.0) <= UNIT_LENGTH_TOLERANCE).all():
             raise ModelError(f"{self._model_id} gave an embedding that is not of unit length.")
         return embeddings
 
