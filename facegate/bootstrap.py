@@ -56,7 +56,7 @@ def models_folder() -> Path:
 
 SMALL_NETWORK_THREADS = 1
 """Of those that ship but for the detector: to wake a second thread for layers this small takes
-longer than it saves (landmarks 0.58 and 0.80 ms on two cores, attacks 3.1 and 4.0, `fast` 3.6 and
+longer than it saves (landmarks 0.58 and 0.80 ms on two cores, attacks 3.1 and 4.0, `fast` 2.8 and
 3.9; the same bits). Several faces are shared among threads instead."""
 
 

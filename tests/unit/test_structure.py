@@ -62,6 +62,7 @@ TORCH_MODULES = {
     "models/mobilefacenet.py",
     "models/crop_encoder.py",
     "models/edgenext.py",
+    "models/quantized_linear.py",
     "models/mobilenet.py",
     "models/landmarker.py",
     "models/pad_net.py",

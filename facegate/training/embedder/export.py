@@ -6,6 +6,7 @@ goes on from it, and the parity test rebuilds the torch network from it.
 
 from __future__ import annotations
 
+import copy
 import warnings
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from facegate.errors import ModelError
 from facegate.training.embedder.networks import NETWORKS, EmbeddingNetwork, build_network, name_of
+from facegate.training.embedder.quantize import forget_steps, quantize, quantized
 from facegate.vision.align import CROP_PX
 
 INPUT_NAME, OUTPUT_NAME = "crops_rgb", "embeddings"
@@ -42,8 +44,11 @@ def export_onnx(network: EmbeddingNetwork, path: Path, bits: int = 32) -> None:
         bits: 16 or 8 store the large parameters in so many. They become float32 again once, when a
             session opens, so the time for a face stays the same. In 8 bits each row of a matrix,
             or channel of a convolution, has steps of its own, 127 up and down to its largest value.
+            Layers that compute with whole numbers are stored as such in any case.
     """
     network = network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    whole = copy.deepcopy(network)
+    forget_steps(whole)
     example = torch.zeros(2, CROP_PX, CROP_PX, 3, dtype=torch.uint8)
     slopes = [name for name, _ in network.named_parameters() if name.endswith("_slope")]
     with warnings.catch_warnings():
@@ -52,7 +57,7 @@ def export_onnx(network: EmbeddingNetwork, path: Path, bits: int = 32) -> None:
         # Sizes that never change may be written down as numbers.
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         torch.onnx.export(
-            network,
+            whole,
             (example,),
             str(path),
             input_names=[INPUT_NAME],
@@ -70,6 +75,7 @@ def export_onnx(network: EmbeddingNetwork, path: Path, bits: int = 32) -> None:
     for node in model.graph.node:
         node.doc_string = ""  # holds source lines and paths of this machine
     _name_slopes(model.graph, slopes)
+    quantize(model.graph, network)
     if bits < 32:
         _store_small(model.graph, in_bytes=bits == 8)
     onnx.checker.check_model(model, full_check=True)
@@ -158,16 +164,18 @@ def read_onnx(path: Path) -> EmbeddingNetwork:
 def rebuild(model: onnx.ModelProto, source: str) -> EmbeddingNetwork:
     """As `read_onnx`, of what was read from there."""
     properties = {item.key: item.value for item in model.metadata_props}
-    named = _stored(model.graph)
+    named = {**_stored(model.graph), **quantized(model.graph)}
     for node in model.graph.node:
         if node.op_type == "Identity" and node.input[0] in named:  # equal values are written once
             named[node.output[0]] = named[node.input[0]]
     name = properties.get(_NETWORK, "mobilefacenet")
     try:
-        wanted = NETWORKS[name]().state_dict()
+        fresh = NETWORKS[name]()
+        # Steps of whole numbers are not there before the layers have seen anything.
+        named = {**{key: value.numpy() for key, value in fresh.named_buffers()}, **named}
         weights = {
             key: torch.from_numpy(named[key].reshape(tuple(value.shape)).copy())
-            for key, value in wanted.items()
+            for key, value in fresh.state_dict().items()
         }
         network = build_network(name, weights).eval()
     except (KeyError, ValueError, RuntimeError) as error:

@@ -35,7 +35,13 @@ from facegate.training.embedder.samplers import (
     ShuffledSampler,
     nearest_faces,
 )
-from facegate.training.embedder.targets import Targets, aim_at, join_teachers, whiten_network
+from facegate.training.embedder.targets import (
+    Targets,
+    aim_at,
+    join_teachers,
+    measure_steps,
+    whiten_network,
+)
 from facegate.training.embedder.validation import (
     HeldOut,
     embed_all,
@@ -227,6 +233,7 @@ class EmbedderTraining:
         rng = np.random.default_rng((self._recipe.seed, 5))
         rows = np.sort(rng.permutation(self._strangers)[:ALIGNMENT_FACES])
         if not begun:
+            measure_steps(start, self._pool, rows)
             whiten_network(start, self._pool, rows, self._recipe.start_shrink)
             export_onnx(start, self.start_path)
         if self._recipe.distillation is None:

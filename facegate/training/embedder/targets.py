@@ -10,6 +10,7 @@ from torch import nn
 
 from facegate.domain.arrays import FloatArray
 from facegate.errors import ConfigError
+from facegate.models.quantized_linear import QuantizedLinear
 from facegate.training.embedder.data import FacePool, IntArray
 from facegate.training.embedder.networks import EmbeddingNetwork, last_layer
 from facegate.training.embedder.recipe import DistillationRecipe
@@ -29,6 +30,14 @@ class Targets:
 
     relational: FloatArray
     embedding: FloatArray
+
+
+def measure_steps(network: EmbeddingNetwork, pool: FacePool, rows: IntArray) -> None:
+    """Let the layers that compute with whole numbers see some faces, so that they can begin."""
+    if any(isinstance(layer, QuantizedLinear) for layer in network.modules()):
+        network.train()
+        unnormalized(network, pool, rows)
+        network.eval()
 
 
 def whiten_network(

@@ -322,7 +322,7 @@ def test_fewer_bits_make_a_small_file_and_hardly_change_the_result(
 
 
 def test_values_in_bytes_are_off_by_half_a_step_at_most(tmp_path):
-    network = build_network("edgenext_small")
+    network = build_network("edgenext")
     with torch.no_grad():
         network.embedding.weight[0] = 0  # a row without any step
         network.embedding.weight[1] *= 1000  # and one that must not coarsen the others
@@ -406,24 +406,37 @@ def test_an_edgenext_starts_from_the_values_of_edgeface(tmp_path):
     whole = EdgeFaceS(40).eval()
     edgeface_like(whole, tmp_path / "edgeface.onnx")
     crops = torch.from_numpy(faces(2, 0, 3).crops_rgb)
-    blocks = list(whole.blocks)
-    for name, gone in (("edgenext", {20}), ("edgenext_small", {1, 13, 20})):
+    whole.blocks = whole.blocks[:20]
+    for name in ("edgenext", "edgenext_int8"):
         started = read_start(tmp_path / "edgeface.onnx", name)
-        whole.blocks = torch.nn.ModuleList(b for i, b in enumerate(blocks) if i not in gone)
         with torch.no_grad():
             torch.testing.assert_close(started.unnormalized(crops), whole.unnormalized(crops))
 
 
-def test_a_small_edgenext_starts_from_the_whole_one(tmp_path):
+@pytest.mark.parametrize(
+    ("one", "other"), [("edgenext", "edgenext_int8"), ("edgenext_int8", "edgenext")]
+)
+def test_kinds_of_edgenext_start_from_each_other(tmp_path, one, other):
     torch.manual_seed(2)
-    whole = build_network("edgenext").eval()
-    export_onnx(whole, tmp_path / "whole.onnx", 8)
-    whole = read_onnx(tmp_path / "whole.onnx")
-    started = read_start(tmp_path / "whole.onnx", "edgenext_small")
-    whole.blocks = torch.nn.ModuleList(b for i, b in enumerate(whole.blocks) if i not in {1, 13})
+    export_onnx(build_network(one), tmp_path / "one.onnx")
+    started = read_start(tmp_path / "one.onnx", other)
+    assert type(started) is NETWORKS[other]
     crops = torch.from_numpy(faces(2, 0, 3).crops_rgb)
     with torch.no_grad():
-        torch.testing.assert_close(started.unnormalized(crops), whole.unnormalized(crops))
+        wanted = read_onnx(tmp_path / "one.onnx")(crops)
+        torch.testing.assert_close(started(crops), wanted)
+
+
+def test_a_network_of_whole_numbers_is_one_from_the_first_validation_on(tmp_path):
+    export_onnx(build_network("edgenext"), tmp_path / "start.onnx")
+    recipe = RECIPE.model_copy(update={"network": "edgenext_int8", "frozen_blocks": 0})
+    start = read_start(tmp_path / "start.onnx", recipe.network)
+    folder = tmp_path / "run"
+    list(EmbedderTraining(recipe, pool(), start, folder).train())
+    for network in (read_onnx(folder / "start.onnx"), best_network(folder)):
+        steps = [float(v) for name, v in network.state_dict().items() if name.endswith(".step")]
+        assert len(steps) == 70
+        assert min(steps) > 0
 
 
 def test_more_dimensions_than_ours_become_those_of_largest_spread():
@@ -436,10 +449,11 @@ def test_more_dimensions_than_ours_become_those_of_largest_spread():
     np.testing.assert_allclose(folded @ folded.T, before @ before.T, atol=1e-2)
 
 
-def test_a_network_of_another_size_is_refused(tmp_path):
-    export_onnx(build_network("edgenext_small"), tmp_path / "small.onnx")
-    with pytest.raises(ModelError):
-        read_start(tmp_path / "small.onnx", "edgenext")
+def test_a_network_of_another_kind_is_refused(tmp_path):
+    export_onnx(build_network("mobilenet"), tmp_path / "other.onnx")
+    for name in ("edgenext", "edgenext_int8", "mobilefacenet"):
+        with pytest.raises(ModelError):
+            read_start(tmp_path / "other.onnx", name)
 
 
 def test_targets_turn_the_teachers_onto_the_student():
