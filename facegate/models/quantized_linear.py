@@ -18,6 +18,8 @@ LARGEST: Final = 63
 processors without VNNI add them up; with 127 they would cut sums off, and see other faces."""
 
 _HIGHEST = 255
+_LARGEST_BIAS = 2**30
+_SMALLEST = 1e-30  # above 0 when multiplied with a step of the inputs, too
 _FOLLOW = 0.01
 """How far the range of the inputs goes toward that of each batch in training."""
 
@@ -46,12 +48,14 @@ class QuantizedLinear(nn.Linear):
 
     def row_steps(self) -> torch.Tensor:
         """(width_out,) what one whole number of each row is worth."""
-        largest = self.weight.detach().abs().amax(dim=1)
-        return (largest / LARGEST).clamp_min(torch.finfo(torch.float32).tiny)
+        rows = self.weight.detach().abs().amax(dim=1) / LARGEST
+        if self.bias is not None and self.step:  # which is stored in steps of both
+            rows = torch.maximum(rows, self.bias.detach().abs() / (self.step * _LARGEST_BIAS))
+        return rows.clamp_min(_SMALLEST)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(n, width_in) to (n, width_out)."""
-        if self.training:
+        if self.training and (self.weight.requires_grad or not self.step):
             self._watch(x.detach())
         if not self.step:
             return super().forward(x)
@@ -71,4 +75,4 @@ class QuantizedLinear(nn.Linear):
             low = torch.lerp(known, low, _FOLLOW)
             high = torch.lerp(known + _HIGHEST * self.step, high, _FOLLOW)
         self.step.copy_((high - low) / _HIGHEST)
-        self.zero.copy_(-low / self.step.clamp_min(torch.finfo(torch.float32).tiny))
+        self.zero.copy_(-low / self.step.clamp_min(_SMALLEST))

@@ -39,16 +39,17 @@ def export_onnx(network: EmbeddingNetwork, path: Path, bits: int = 32) -> None:
     The same weights give the same bytes, so a digest can be checked by exporting again.
 
     Args:
-        network: what to write; left as it is, but in the layout that torch exports.
+        network: what to write; left as it is.
         path: the file.
         bits: 16 or 8 store the large parameters in so many. They become float32 again once, when a
             session opens, so the time for a face stays the same. In 8 bits each row of a matrix,
             or channel of a convolution, has steps of its own, 127 up and down to its largest value.
             Layers that compute with whole numbers are stored as such in any case.
     """
-    network = network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    whole = copy.deepcopy(network)
-    forget_steps(whole)
+    network = copy.deepcopy(network).cpu().eval()
+    network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    traced = copy.deepcopy(network)
+    forget_steps(traced)
     example = torch.zeros(2, CROP_PX, CROP_PX, 3, dtype=torch.uint8)
     slopes = [name for name, _ in network.named_parameters() if name.endswith("_slope")]
     with warnings.catch_warnings():
@@ -57,7 +58,7 @@ def export_onnx(network: EmbeddingNetwork, path: Path, bits: int = 32) -> None:
         # Sizes that never change may be written down as numbers.
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         torch.onnx.export(
-            whole,
+            traced,
             (example,),
             str(path),
             input_names=[INPUT_NAME],
@@ -198,9 +199,9 @@ def blend(tuned: EmbeddingNetwork, start: EmbeddingNetwork, share: float) -> Emb
         Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022 (WiSE-FT); its authors
         recommend one half where there is no data to choose by.
     """
-    old = start.state_dict()
+    old, learned = start.state_dict(), {name for name, _ in tuned.named_parameters()}
     mixed = {
-        name: torch.lerp(old[name], value, share) if value.dtype.is_floating_point else value
+        name: torch.lerp(old[name], value, share) if name in learned else value
         for name, value in tuned.state_dict().items()
     }
     return build_network(name_of(tuned), mixed).eval()

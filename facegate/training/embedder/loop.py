@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,7 @@ from facegate.training.embedder.losses import (
 )
 from facegate.training.embedder.networks import EmbeddingNetwork, build_network, freeze
 from facegate.training.embedder.objectives import build_objective
+from facegate.training.embedder.quantize import forget_steps
 from facegate.training.embedder.recipe import EmbedderRecipe, LastLayerRecipe
 from facegate.training.embedder.samplers import (
     FaceSampler,
@@ -232,10 +234,12 @@ class EmbedderTraining:
     def _prepare_start(self, start: EmbeddingNetwork, begun: bool) -> Targets | None:
         rng = np.random.default_rng((self._recipe.seed, 5))
         rows = np.sort(rng.permutation(self._strangers)[:ALIGNMENT_FACES])
+        measure_steps(start, self._pool, rows)
         if not begun:
-            measure_steps(start, self._pool, rows)
             whiten_network(start, self._pool, rows, self._recipe.start_shrink)
-            export_onnx(start, self.start_path)
+            exact = copy.deepcopy(start)
+            forget_steps(exact)  # whole numbers would not give the same weights again
+            export_onnx(exact, self.start_path)
         if self._recipe.distillation is None:
             return None
         teachers = join_teachers(self._recipe.distillation, self._pool, self._strangers)

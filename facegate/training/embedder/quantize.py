@@ -40,26 +40,35 @@ def quantize(graph: onnx.GraphProto, network: nn.Module) -> None:
     }
     if not layers:
         return
+    made = {name + key for name in layers for key in (_WEIGHT, _BIAS)}
+    kept = {item.name: item for item in graph.initializer}
     turned = {n.output[0]: n.input[0] for n in graph.node if n.op_type == "Transpose"}
     nodes: list[onnx.NodeProto] = []
+    written: set[str] = set()
     for node in graph.node:
         matrix = node.input[1] if len(node.input) > 1 else ""
         name = turned.get(matrix, matrix).removesuffix(_WEIGHT)
-        if name not in layers:
+        if node.op_type == "Identity" and node.input[0] in kept:
+            # The exporter writes equal constants once; here they may become different ones.
+            own = numpy_helper.to_array(kept[node.input[0]])
+            kept[node.output[0]] = numpy_helper.from_array(own, node.output[0])
+        elif name in layers:  # more than once in a network that sees the mirror image, too
+            bias = [name + _BIAS] if layers[name].bias is not None else []
+            parameters = [name + _WEIGHT, *bias]
+            inside = f"{node.output[0] if name in written else name}.input"
+            nodes += _rounded(name, node.input[0], inside)
+            if name not in written:
+                for key, values in _whole_numbers(layers[name]).items():
+                    kept[name + key] = numpy_helper.from_array(values, name + key)
+                nodes += [_as_fraction(parameter) for parameter in parameters]
+                written.add(name)
+            nodes.append(
+                helper.make_node("Gemm", [inside, *parameters], [node.output[0]], transB=1)
+            )
+        elif turned.get(node.output[0]) not in made:
             nodes.append(node)
-            continue
-        arrays = _whole_numbers(layers[name])
-        graph.initializer.extend(
-            numpy_helper.from_array(values, name + key) for key, values in arrays.items()
-        )
-        nodes += _as_bytes(name, node.input[0], node.output[0], bias=_BIAS + _BYTES in arrays)
-    used = {name for node in nodes for name in node.input}
-    nodes = [node for node in nodes if node.op_type != "Transpose" or node.output[0] in used]
-    given = {name for node in nodes for name in node.input}
-    given -= {name for node in nodes for name in node.output}
-    kept = [item for item in graph.initializer if item.name in given]
     del graph.initializer[:], graph.node[:]
-    graph.initializer.extend(kept)
+    graph.initializer.extend(item for name, item in kept.items() if name not in made)
     graph.node.extend(nodes)
 
 
@@ -81,19 +90,17 @@ def _whole_numbers(layer: QuantizedLinear) -> Arrays:
     return {key: value.numpy() for key, value in found.items()}
 
 
-def _as_bytes(name: str, source: str, target: str, bias: bool) -> list[onnx.NodeProto]:
-    to_bytes, back = f"{name}.input{_BYTES}", f"{name}.input"
+def _as_fraction(parameter: str) -> onnx.NodeProto:
+    given = [parameter + part for part in (_BYTES, _STEP, _ZERO)]
+    return helper.make_node("DequantizeLinear", given, [parameter], axis=0)
+
+
+def _rounded(name: str, source: str, target: str) -> list[onnx.NodeProto]:
     steps = [name + _STEP, name + _ZERO]
-    nodes = [
-        helper.make_node("QuantizeLinear", [source, *steps], [to_bytes]),
-        helper.make_node("DequantizeLinear", [to_bytes, *steps], [back]),
+    return [
+        helper.make_node("QuantizeLinear", [source, *steps], [target + _BYTES]),
+        helper.make_node("DequantizeLinear", [target + _BYTES, *steps], [target]),
     ]
-    parts = [name + _WEIGHT, *([name + _BIAS] if bias else [])]
-    for part in parts:
-        given = [part + _BYTES, part + _STEP, part + _ZERO]
-        nodes.append(helper.make_node("DequantizeLinear", given, [part], axis=0))
-    nodes.append(helper.make_node("Gemm", [back, *parts], [target], transB=1))
-    return nodes
 
 
 def quantized(graph: onnx.GraphProto) -> dict[str, npt.NDArray[np.float32]]:

@@ -13,6 +13,7 @@ from facegate.errors import ConfigError
 from facegate.models.quantized_linear import QuantizedLinear
 from facegate.training.embedder.data import FacePool, IntArray
 from facegate.training.embedder.networks import EmbeddingNetwork, last_layer
+from facegate.training.embedder.quantize import forget_steps
 from facegate.training.embedder.recipe import DistillationRecipe
 from facegate.training.embedder.whitening import fit_whitening, join, unit, widest
 
@@ -35,6 +36,7 @@ class Targets:
 def measure_steps(network: EmbeddingNetwork, pool: FacePool, rows: IntArray) -> None:
     """Let the layers that compute with whole numbers see some faces, so that they can begin."""
     if any(isinstance(layer, QuantizedLinear) for layer in network.modules()):
+        forget_steps(network)  # so that the same weights give the same steps
         network.train()
         unnormalized(network, pool, rows)
         network.eval()

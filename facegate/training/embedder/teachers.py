@@ -38,7 +38,7 @@ def plain_onnx(path: Path) -> bytes:
     kept = []
     for node in graph.node:
         attributes = {item.name: item.i for item in node.attribute}
-        if node.op_type == "DequantizeLinear" and node.input[0] in arrays:
+        if "block_size" in attributes and node.input[0] in arrays:
             steps, scale, zero = (arrays[name].astype(np.float32) for name in node.input)
             axis, block = attributes["axis"], attributes["block_size"]
             inside = np.arange(steps.shape[axis]) // block

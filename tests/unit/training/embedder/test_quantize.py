@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from pathlib import Path
 
@@ -11,13 +12,20 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch, which the gate does not")
 onnx = pytest.importorskip("onnx", reason="exporting needs onnx")
 
+from facegate.errors import ModelError  # noqa: E402
 from facegate.models.onnx_embedder import OnnxEmbedder  # noqa: E402
 from facegate.models.quantized_linear import LARGEST, QuantizedLinear  # noqa: E402
 from facegate.models.runtime import open_session  # noqa: E402
 from facegate.training.embedder.data import NOBODY, AlignedFaces, FacePool  # noqa: E402
 from facegate.training.embedder.export import export_onnx, read_onnx  # noqa: E402
-from facegate.training.embedder.networks import EmbeddingNetwork, build_network  # noqa: E402
+from facegate.training.embedder.networks import (  # noqa: E402
+    EmbeddingNetwork,
+    build_network,
+    freeze,
+)
+from facegate.training.embedder.start import read_start  # noqa: E402
 from facegate.training.embedder.targets import measure_steps  # noqa: E402
+from facegate.training.embedder.teachers import plain_onnx  # noqa: E402
 
 
 def crops(n: int, seed: int = 0) -> np.ndarray:
@@ -157,6 +165,73 @@ def test_read_again_it_is_the_same_network(file, network, tmp_path):
             off = (values[f"{name}.weight"] - layer.weight).abs()
             assert (off <= layer.row_steps()[:, None] / 2 + 1e-6).all()
             assert values[f"{name}.step"] == layer.step
+            assert values[f"{name}.zero"] == layer.zero.round()
+
+
+def test_its_file_is_a_start_and_a_teacher(file):
+    wanted = read_onnx(file).state_dict()
+    for kind in ("edgenext_int8", "edgenext"):
+        for name, value in read_start(file, kind).state_dict().items():
+            assert torch.equal(value, wanted[name])
+    with pytest.raises(ModelError):
+        read_start(file, "mobilenet")
+    images = crops(2)
+    found, alone = (
+        OnnxEmbedder(open_session(weights, 1), "made@1").embed(images)
+        for weights in (plain_onnx(file), file.read_bytes())
+    )
+    np.testing.assert_allclose(found, alone, atol=1e-5)
+
+
+def agrees(network: EmbeddingNetwork, path: Path) -> bool:
+    export_onnx(network, path)
+    images = crops(4, seed=3)
+    with torch.no_grad():
+        wanted = network(torch.from_numpy(images)).numpy()
+    found = OnnxEmbedder(open_session(path.read_bytes(), 1), "made@1").embed(images)
+    return float((found * wanted).sum(axis=1).min()) > 0.99
+
+
+def test_it_may_see_the_mirror_image_too(network, tmp_path):
+    both = copy.deepcopy(network)
+    both.sees_mirrored = True
+    assert agrees(both, tmp_path / "both.onnx")
+
+
+def test_equal_biases_are_kept_apart(network, tmp_path):
+    """The exporter writes equal constants once, and lends them to the other layers."""
+    equal = copy.deepcopy(network)
+    mixers = [equal.blocks[0].mixer, equal.blocks[1].mixer]
+    for layer in (*(mixer.first.widen for mixer in mixers), equal.blocks[5].mixer.norm):
+        torch.nn.init.zeros_(layer.bias)
+    assert agrees(equal, tmp_path / "equal.onnx")
+
+
+def test_a_row_of_zeros_keeps_its_bias(network, tmp_path):
+    pruned = copy.deepcopy(network)
+    layer = pruned.blocks[0].mixer.first.widen
+    with torch.no_grad():
+        layer.weight[:2] = 0
+        layer.bias[0], layer.bias[1] = 1, 0
+    assert agrees(pruned, tmp_path / "pruned.onnx")
+    again = read_onnx(tmp_path / "pruned.onnx").blocks[0].mixer.first.widen
+    torch.testing.assert_close(again.bias[:2], torch.tensor([1.0, 0.0]))
+    assert (again.weight[:2] == 0).all()
+
+
+def test_the_range_of_frozen_layers_stays(network):
+    partly = copy.deepcopy(network).train()
+    before = {name: value.clone() for name, value in partly.state_dict().items()}
+    freeze(partly, 4)
+    with torch.no_grad():
+        partly(torch.from_numpy(255 - crops(2)))
+    moved = {
+        int(name.split(".")[1])
+        for name, value in partly.state_dict().items()
+        if name.endswith(".step") and not torch.equal(value, before[name])
+    }
+    assert moved
+    assert min(moved) >= 4
 
 
 def test_exporting_leaves_the_network_as_it_was(network, tmp_path):

@@ -113,17 +113,22 @@ def random_onnx(tmp_path_factory, random_network) -> Path:
 
 def training(folder: Path, start: Path, **changes: object) -> EmbedderTraining:
     recipe = EmbedderRecipe.model_validate({**RECIPE.model_dump(), **changes})
-    return EmbedderTraining(recipe, pool(), read_start(start, "mobilefacenet"), folder)
+    return EmbedderTraining(recipe, pool(), read_start(start, recipe.network), folder)
 
 
-def test_an_interrupted_run_ends_like_one_that_was_not(tmp_path, random_onnx):
-    whole = training(tmp_path / "whole", random_onnx)
+@pytest.mark.parametrize("network", ["mobilefacenet", "edgenext_int8"])
+def test_an_interrupted_run_ends_like_one_that_was_not(tmp_path, network):
+    torch.manual_seed(5)
+    start = tmp_path / "start.onnx"
+    export_onnx(build_network(network), start)
+    changes = {"network": network, "frozen_blocks": 12}
+    whole = training(tmp_path / "whole", start, **changes)
     list(whole.train())
 
     class PoweredOff(Exception):
         pass
 
-    first = training(tmp_path / "parts", random_onnx)
+    first = training(tmp_path / "parts", start, **changes)
     original = first._losses
 
     def losses(batch):
@@ -135,7 +140,7 @@ def test_an_interrupted_run_ends_like_one_that_was_not(tmp_path, random_onnx):
     first._losses = losses
     with pytest.raises(PoweredOff):
         list(first.train())
-    second = training(tmp_path / "parts", random_onnx)
+    second = training(tmp_path / "parts", start, **changes)
     assert second.run.seen == 16
     list(second.train())
     ends = [t.run.average.state_dict() for t in (whole, second)]
@@ -429,14 +434,17 @@ def test_kinds_of_edgenext_start_from_each_other(tmp_path, one, other):
 
 def test_a_network_of_whole_numbers_is_one_from_the_first_validation_on(tmp_path):
     export_onnx(build_network("edgenext"), tmp_path / "start.onnx")
-    recipe = RECIPE.model_copy(update={"network": "edgenext_int8", "frozen_blocks": 0})
-    start = read_start(tmp_path / "start.onnx", recipe.network)
-    folder = tmp_path / "run"
-    list(EmbedderTraining(recipe, pool(), start, folder).train())
-    for network in (read_onnx(folder / "start.onnx"), best_network(folder)):
-        steps = [float(v) for name, v in network.state_dict().items() if name.endswith(".step")]
-        assert len(steps) == 70
-        assert min(steps) > 0
+    run = training(tmp_path / "run", tmp_path / "start.onnx", network="edgenext_int8")
+    next(run.train())
+    network = best_network(tmp_path / "run")
+    steps = [float(v) for name, v in network.state_dict().items() if name.endswith(".step")]
+    assert len(steps) == 70
+    assert min(steps) > 0
+    # What it began with is kept without whole numbers, and blending goes from there to here.
+    half = blend(network, read_onnx(run.start_path), 0.5).state_dict()
+    assert all(
+        half[name] == value for name, value in network.state_dict().items() if "step" in name
+    )
 
 
 def test_more_dimensions_than_ours_become_those_of_largest_spread():
