@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from facegate.errors import ModelError
 from facegate.training.embedder.networks import NETWORKS, EmbeddingNetwork, build_network, name_of
-from facegate.training.embedder.quantize import forget_steps, quantize, quantized
+from facegate.training.embedder.quantize import QUANTIZED, forget_steps, quantize
 from facegate.vision.align import CROP_PX
 
 INPUT_NAME, OUTPUT_NAME = "crops_rgb", "embeddings"
@@ -145,10 +145,11 @@ def _stored(graph: onnx.GraphProto) -> dict[str, npt.NDArray[np.float32]]:
     items = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
     found = {}
     for name, values in items.items():
-        if values.dtype == np.int8 and name.endswith(_BYTES):
-            own = name.removesuffix(_BYTES)
-            found[own] = values.astype(np.float32) * items[own + _STEP]
-        elif values.dtype in {np.dtype(np.float32), np.dtype(np.float16)}:
+        own, dot, kind = name.rpartition(".")
+        if dot + kind in {_BYTES, QUANTIZED}:
+            steps = items[own + _STEP].reshape(-1, *[1] * (values.ndim - 1))
+            found[own] = values.astype(np.float32) * steps
+        else:
             found[name.removesuffix(_HALF)] = values.astype(np.float32)
     return found
 
@@ -165,7 +166,7 @@ def read_onnx(path: Path) -> EmbeddingNetwork:
 def rebuild(model: onnx.ModelProto, source: str) -> EmbeddingNetwork:
     """As `read_onnx`, of what was read from there."""
     properties = {item.key: item.value for item in model.metadata_props}
-    named = {**_stored(model.graph), **quantized(model.graph)}
+    named = _stored(model.graph)
     for node in model.graph.node:
         if node.op_type == "Identity" and node.input[0] in named:  # equal values are written once
             named[node.output[0]] = named[node.input[0]]

@@ -1,4 +1,4 @@
-"""Writes and reads layers that compute with whole numbers, in ONNX.
+"""Writes layers that compute with whole numbers, in ONNX.
 
 Each becomes QuantizeLinear and DequantizeLinear around its input, and a matrix and bias that are
 whole numbers with a step for each row: what onnxruntime turns into one multiplication of bytes, and
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
@@ -18,8 +17,11 @@ from torch import nn
 
 from facegate.models.quantized_linear import QuantizedLinear
 
-_STEP, _ZERO, _BYTES = ".step", ".zero", ".quantized"
+_STEP, _ZERO = ".step", ".zero"
 _WEIGHT, _BIAS = ".weight", ".bias"
+
+QUANTIZED = ".quantized"
+"""What the names of whole numbers end with; those of what one is worth end with `.step`."""
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -79,39 +81,25 @@ def _whole_numbers(layer: QuantizedLinear) -> Arrays:
         found = {
             _STEP: layer.step,
             _ZERO: layer.zero.round().to(torch.uint8),
-            _WEIGHT + _BYTES: (layer.weight / rows[:, None]).round().to(torch.int8),
+            _WEIGHT + QUANTIZED: (layer.weight / rows[:, None]).round().to(torch.int8),
             _WEIGHT + _STEP: rows,
             _WEIGHT + _ZERO: torch.zeros_like(rows, dtype=torch.int8),
         }
         if layer.bias is not None:
-            found[_BIAS + _BYTES] = (layer.bias / bias_steps).round().to(torch.int32)
+            found[_BIAS + QUANTIZED] = (layer.bias / bias_steps).round().to(torch.int32)
             found[_BIAS + _STEP] = bias_steps
             found[_BIAS + _ZERO] = torch.zeros_like(rows, dtype=torch.int32)
     return {key: value.numpy() for key, value in found.items()}
 
 
 def _as_fraction(parameter: str) -> onnx.NodeProto:
-    given = [parameter + part for part in (_BYTES, _STEP, _ZERO)]
+    given = [parameter + part for part in (QUANTIZED, _STEP, _ZERO)]
     return helper.make_node("DequantizeLinear", given, [parameter], axis=0)
 
 
 def _rounded(name: str, source: str, target: str) -> list[onnx.NodeProto]:
     steps = [name + _STEP, name + _ZERO]
     return [
-        helper.make_node("QuantizeLinear", [source, *steps], [target + _BYTES]),
-        helper.make_node("DequantizeLinear", [target + _BYTES, *steps], [target]),
+        helper.make_node("QuantizeLinear", [source, *steps], [target + QUANTIZED]),
+        helper.make_node("DequantizeLinear", [target + QUANTIZED, *steps], [target]),
     ]
-
-
-def quantized(graph: onnx.GraphProto) -> dict[str, npt.NDArray[np.float32]]:
-    """What `quantize` wrote: matrices, biases, steps and zeros, as float32, by their names."""
-    items = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
-    found: dict[str, npt.NDArray[np.float32]] = {}
-    for name, values in items.items():
-        if name.endswith(_BYTES):
-            own = name.removesuffix(_BYTES)
-            steps = items[own + _STEP].reshape(-1, *[1] * (values.ndim - 1))
-            found[own] = values.astype(np.float32) * steps
-        elif name.endswith((_STEP, _ZERO)):
-            found[name] = values.astype(np.float32)
-    return found
