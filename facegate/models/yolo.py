@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -106,9 +106,9 @@ class Head(nn.Module):
         self.depthwise = nn.Conv2d(VALUES, VALUES, 3, padding=1, groups=VALUES)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, c, h, w) to (n, h * w, VALUES), row by row."""
-        values = self.depthwise(self.pointwise(self.unit(x)))
-        return values.flatten(2).transpose(1, 2)
+        """(n, c, h, w) to (n, VALUES, h, w)."""
+        values: Tensor = self.depthwise(self.pointwise(self.unit(x)))
+        return values
 
 
 class YoloFace(nn.Module):
@@ -144,19 +144,18 @@ class YoloFace(nn.Module):
         Returns:
             (n, cells, 16) raw values, finest grid first, row by row; see `decode`.
         """
-        return self.after_stem(self.stem(images_bgr))
+        grids = [grid.flatten(2) for grid in self.after_stem(self.stem(images_bgr))]
+        return torch.cat(grids, dim=2).transpose(1, 2)
 
-    def after_stem(self, x: Tensor) -> Tensor:
-        """What follows the first convolution: (n, stem, h / 2, w / 2) to (n, cells, 16)."""
+    def after_stem(self, x: Tensor) -> list[Tensor]:
+        """What follows the first convolution: (n, stem, h / 2, w / 2) to grids (n, 16, y, x)."""
         x = self.fine(F.max_pool2d(self.widest(_relu(x)), POOLED))
         fine = self.stages[0](F.max_pool2d(x, POOLED))
         middle = self.stages[1](F.max_pool2d(fine, POOLED))
         coarse = self.laterals[2](self.stages[2](F.max_pool2d(middle, POOLED)))
         middle = self.laterals[1](middle + F.interpolate(coarse, scale_factor=2.0))
         fine = self.laterals[0](fine + F.interpolate(middle, scale_factor=2.0))
-        return torch.cat(
-            [head(x) for head, x in zip(self.heads, (fine, middle, coarse), strict=True)], dim=1
-        )
+        return [head(x) for head, x in zip(self.heads, (fine, middle, coarse), strict=True)]
 
 
 def cell_grid(height: int, width: int) -> tuple[Tensor, Tensor]:
@@ -200,6 +199,19 @@ def decode(raw: Tensor, centers_xy: Tensor, strides: Tensor) -> tuple[Tensor, Te
     return raw[..., [0, FIT]], boxes, landmarks
 
 
+class _Flattened(torch.autograd.Function):
+    """Joins all axes from the third on; the exporter by itself would count sides at run time."""
+
+    @staticmethod
+    def forward(_: object, x: Tensor) -> Tensor:
+        return x.flatten(2)
+
+    @staticmethod
+    def symbolic(graph: Any, x: Any) -> Any:
+        shape = graph.op("Constant", value_t=torch.tensor([0, 0, -1]))  # 0: as it is, -1: the rest
+        return graph.op("Reshape", x, shape)
+
+
 class ExportedYolo(nn.Module):
     """The network as it is exported: pixels in, raw values of all cells out.
 
@@ -208,7 +220,8 @@ class ExportedYolo(nn.Module):
 
     Pixels come as cameras give them, blue, green and red side by side. Seen as one channel of three
     times the width, the first convolution is one of 3 by 9 values in steps of 2 by 6: the same
-    sums, and nothing has to be moved before.
+    sums, and nothing has to be moved before. Nor is anything moved behind: the values of a cell stay
+    as far apart as the network computes them.
     """
 
     def __init__(self, network: YoloFace) -> None:
@@ -216,10 +229,10 @@ class ExportedYolo(nn.Module):
         self.network = network
 
     def forward(self, frames_bgr: Tensor) -> Tensor:
-        """(n, h, w, 3) uint8 BGR to (n, cells, 16) float32."""
+        """(n, h, w, 3) uint8 BGR to (n, 16, cells) float32."""
         convolution, norm = cast(tuple[nn.Conv2d, nn.BatchNorm2d], tuple(self.network.stem))
         kernel = convolution.weight.permute(0, 2, 3, 1).reshape(-1, 1, 3, 9)
-        count, height, width = frames_bgr.shape[:3]
-        rows = frames_bgr.reshape(count, 1, height, width * 3).float()
+        rows = _Flattened.apply(frames_bgr).unsqueeze(1).float()
         found = F.conv2d(rows, kernel, stride=(2, 6), padding=(1, 3))
-        return self.network.after_stem(norm(found))
+        grids = self.network.after_stem(norm(found))
+        return torch.cat([_Flattened.apply(grid) for grid in grids], dim=2)

@@ -39,12 +39,12 @@ class YoloCells:
             and inputs[0].type == "tensor(uint8)"
             and len(inputs[0].shape) == 4
             and len(outputs[0].shape) == 3
-            and outputs[0].shape[2] == VALUES
+            and outputs[0].shape[1] == VALUES
         )
         if not fits:
             raise ModelError(
                 f"{model_id} is not a face detector: it must take (n, h, w, 3) uint8 and "
-                f"give (n, cells, {VALUES}) float32."
+                f"give (n, {VALUES}, cells) float32."
             )
         self._session = session
         self._input_name = str(inputs[0].name)
@@ -53,10 +53,10 @@ class YoloCells:
     def cells(self, canvas_bgr: ImageArray) -> FloatArray:
         """(h, w, 3) uint8, sides multiples of GRID_PX, to (cells, 16). Raises ModelError."""
         try:
-            found: FloatArray = self._session.run(None, {self._input_name: canvas_bgr[None]})[0][0]
+            values: FloatArray = self._session.run(None, {self._input_name: canvas_bgr[None]})[0][0]
         except Exception as error:  # onnxruntime's errors have no common public base
             raise ModelError(f"{self.model_id} failed to run: {error}") from error
-        return found
+        return values.T
 
 
 @lru_cache(maxsize=16)

@@ -23,7 +23,7 @@ OPSET = 17
 
 
 def export_onnx(network: YoloFace, path: Path) -> None:
-    """Write the detector: (n, h, w, 3) uint8 BGR in, (n, cells, 16) float32 raw values out."""
+    """Write the detector: (n, h, w, 3) uint8 BGR in, (n, 16, cells) float32 raw values out."""
     write_onnx(
         ExportedYolo(network.cpu().eval()),
         torch.zeros(1, 64, 96, 3, dtype=torch.uint8),
@@ -31,9 +31,9 @@ def export_onnx(network: YoloFace, path: Path) -> None:
         names=(INPUT_NAME, OUTPUT_NAME),
         dynamic={
             INPUT_NAME: {0: "frames", 1: "height", 2: "width"},
-            OUTPUT_NAME: {0: "frames", 1: "cells"},
+            OUTPUT_NAME: {0: "frames", 2: "cells"},
         },
-        output_shape=("frames", "cells", VALUES),
+        output_shape=("frames", VALUES, "cells"),
     )
 
 

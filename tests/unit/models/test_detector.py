@@ -181,7 +181,7 @@ def test_a_network_that_says_no_numbers_finds_nothing(value: float) -> None:
         def run(self, _: object, feed: dict) -> list[np.ndarray]:
             (frames,) = feed.values()
             cells = len(yolo_cells.cell_grid(*frames.shape[1:3])[1])
-            return [np.full((1, cells, 16), self.value, np.float32)]
+            return [np.full((1, 16, cells), self.value, np.float32)]
 
     detector = OnnxFaceDetector(Broken(), DetectorSettings(), "x")
     assert detector.detect(np.zeros((100, 100, 3), np.uint8)) == []
@@ -225,7 +225,7 @@ class Squares:
             cells[0, near, 1:3] = (middle - centers[near]) / stride
             cells[0, near, 3:5] = np.log(np.array([width, height]) / stride)
             cells[0, near, 5:15] = ((points - centers[near]) / stride).ravel()
-        return [cells]
+        return [cells.transpose(0, 2, 1)]
 
 
 def with_squares(
@@ -277,9 +277,9 @@ class Doubtful(Squares):
 
     def run(self, _: object, feed: dict) -> list[np.ndarray]:
         (cells,) = super().run(_, feed)
-        found = cells[0, :, 0] > 0
-        small = found & (np.exp(cells[0, :, 3]) * yolo_cells.cell_grid(*self.seen[-1])[1] < 20)
-        cells[0, small, 0] = cells[0, small, 15] = -0.8
+        found = cells[0, 0] > 0
+        small = found & (np.exp(cells[0, 3]) * yolo_cells.cell_grid(*self.seen[-1])[1] < 20)
+        cells[0, 0, small] = cells[0, 15, small] = -0.8
         return [cells]
 
 
