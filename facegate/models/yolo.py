@@ -212,6 +212,11 @@ class _Flattened(torch.autograd.Function):
         return graph.op("Reshape", x, shape)
 
 
+def _flattened(x: Tensor) -> Tensor:
+    flat: Tensor = _Flattened.apply(x)  # type: ignore[no-untyped-call]
+    return flat
+
+
 class ExportedYolo(nn.Module):
     """The network as it is exported: pixels in, raw values of all cells out.
 
@@ -220,8 +225,8 @@ class ExportedYolo(nn.Module):
 
     Pixels come as cameras give them, blue, green and red side by side. Seen as one channel of three
     times the width, the first convolution is one of 3 by 9 values in steps of 2 by 6: the same
-    sums, and nothing has to be moved before. Nor is anything moved behind: the values of a cell stay
-    as far apart as the network computes them.
+    sums, and nothing has to be moved before. Nor is anything moved behind: a cell's values stay as
+    far apart as the network computes them.
     """
 
     def __init__(self, network: YoloFace) -> None:
@@ -232,7 +237,7 @@ class ExportedYolo(nn.Module):
         """(n, h, w, 3) uint8 BGR to (n, 16, cells) float32."""
         convolution, norm = cast(tuple[nn.Conv2d, nn.BatchNorm2d], tuple(self.network.stem))
         kernel = convolution.weight.permute(0, 2, 3, 1).reshape(-1, 1, 3, 9)
-        rows = _Flattened.apply(frames_bgr).unsqueeze(1).float()
+        rows = _flattened(frames_bgr).unsqueeze(1).float()
         found = F.conv2d(rows, kernel, stride=(2, 6), padding=(1, 3))
         grids = self.network.after_stem(norm(found))
-        return torch.cat([_Flattened.apply(grid) for grid in grids], dim=2)
+        return torch.cat([_flattened(grid) for grid in grids], dim=2)

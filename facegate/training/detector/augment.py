@@ -15,6 +15,9 @@ from facegate.errors import InputError
 from facegate.training.detector.data import PreparedSamples, Sample
 from facegate.vision.boxes import letterbox
 
+MIXED_WEIGHTS = (0.4, 0.85)
+"""Least and most weight of a canvas's own picture where it shows two."""
+
 MIRRORED_LANDMARKS = [1, 0, 2, 4, 3]
 """Where each landmark goes when left and right change places."""
 
@@ -333,3 +336,34 @@ def spoiled(frame_bgr: ImageArray, random: np.random.Generator) -> ImageArray:
             cv2.GaussianBlur(frame_bgr, (0, 0), random.uniform(0.5, 1.8)), np.uint8
         )
     return frame_bgr
+
+
+def mixed(canvases: list[Canvas], share: float, random: np.random.Generator) -> list[Canvas]:
+    """Make some canvases the weighted mean of their own picture and the one before.
+
+    Nobody has drawn boxes on such a picture, so nothing of it is taught or punished: it is for what
+    a teacher says of it. With few scenes a network learns its scenes by heart; the mixed ones are
+    never twice the same.
+
+    Args:
+        canvases: of one side.
+        share: fraction that becomes mixed.
+
+    Source:
+        Zhang et al., mixup, 2018; Beyer et al., Knowledge distillation: a good teacher is patient
+        and consistent, 2022.
+    """
+    if not share:
+        return canvases
+    result = list(canvases)
+    side = float(canvases[0].frame_bgr.shape[0])
+    for number in np.flatnonzero(random.random(len(canvases)) < share):
+        weight = random.uniform(*MIXED_WEIGHTS)
+        own, other = canvases[number].frame_bgr, canvases[number - 1].frame_bgr
+        result[number] = Canvas(
+            np.asarray(cv2.addWeighted(own, weight, other, 1 - weight, 0), np.uint8),
+            np.array([[0, 0, side, side]], np.float32),
+            np.full((1, 5, 2), np.nan, np.float32),
+            np.ones(1, bool),
+        )
+    return result

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facegate.models.yolo import YoloFace, cell_grid, decode
-from facegate.training.detector.augment import Canvas, CanvasMaker
+from facegate.training.detector.augment import Canvas, CanvasMaker, mixed
 from facegate.training.detector.data import PreparedSamples
 from facegate.training.detector.losses import eiou_loss, landmark_loss, objectness_loss
 from facegate.training.detector.start import start_from_yunet
@@ -48,6 +48,12 @@ class DetectorRecipe(RunRecipe):
     weight_box: float = Field(ge=0)
     weight_landmarks: float = Field(ge=0)
     weight_teacher: float = Field(0, ge=0, description="Of the teacher's p_c and fit.")
+    mixed_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Canvases that show two pictures; only the teacher labels them.",
+    )
     teacher_mirrored: bool = Field(False, description="It looks at mirrored canvases, too.")
     started_rate: float = Field(1.0, gt=0, description="Share of the rate for copied layers.")
 
@@ -130,6 +136,7 @@ def train(
         canvases = [maker.make(random, side) for _ in range(recipe.batch)]
         told = None
         if teacher is not None and recipe.weight_teacher > 0:
+            canvases = mixed(canvases, recipe.mixed_share, random)
             told = torch.from_numpy(teacher(np.stack([canvas.frame_bgr for canvas in canvases])))
         return DetectorBatch(canvases, told)
 

@@ -4,10 +4,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from facegate.errors import InputError
-from facegate.training.detector.augment import MIRRORED_LANDMARKS, CanvasMaker, _within, spoiled
+from facegate.models.yolo import cell_grid
+from facegate.training.detector.augment import (
+    MIRRORED_LANDMARKS,
+    CanvasMaker,
+    _within,
+    mixed,
+    spoiled,
+)
 from facegate.training.detector.data import PreparedSamples, write_sets
+from facegate.training.detector.targets import assign
 from tests.unit.training.detector.samples import DOTS, dotted_sample, empty_sample
 
 SIDE = 192
@@ -212,3 +221,28 @@ def test_spoiling_keeps_shape_and_changes_light() -> None:
     assert all(c.shape == frame.shape and c.dtype == np.uint8 for c in changed)
     assert sum(not np.array_equal(c, frame) for c in changed) > 10
     assert np.array_equal(frame, before)
+
+
+def test_mixed_canvases_are_means_that_only_a_teacher_labels(prepared: PreparedSamples) -> None:
+    maker = CanvasMaker(prepared)
+    canvases = [maker.make(np.random.default_rng(n), 64) for n in range(6)]
+    assert mixed(canvases, 0.0, np.random.default_rng(0)) == canvases
+    found = mixed(canvases, 1.0, np.random.default_rng(0))
+    for number, canvas in enumerate(found):
+        own, other = (canvases[n].frame_bgr.astype(float).ravel() for n in (number, number - 1))
+        weight = np.linalg.lstsq(
+            np.stack([own, other], 1), canvas.frame_bgr.astype(float).ravel(), rcond=None
+        )[0]
+        assert weight.sum() == pytest.approx(1, abs=0.02)
+        assert 0.38 < weight[0] < 0.87
+        targets = assign(
+            torch.from_numpy(canvas.bboxes_xyxy),
+            torch.from_numpy(canvas.ignored),
+            torch.zeros(84, 2),
+            torch.ones(84, 4),
+            *cell_grid(64, 64),
+        )
+        assert (targets.face < 0).all()
+        assert not targets.counted.any()
+    some = mixed(canvases * 50, 0.3, np.random.default_rng(1))
+    assert 60 < sum(a is not b for a, b in zip(some, canvases * 50, strict=True)) < 120
