@@ -52,7 +52,7 @@ class DetectorRecipe(RunRecipe):
         0.0,
         ge=0,
         le=1,
-        description="Canvases that show two pictures; only the teacher labels them.",
+        description="Canvases of two pictures, which only a teacher labels; none without one.",
     )
     teacher_mirrored: bool = Field(False, description="It looks at mirrored canvases, too.")
     started_rate: float = Field(1.0, gt=0, description="Share of the rate for copied layers.")
