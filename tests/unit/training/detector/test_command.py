@@ -144,8 +144,15 @@ def test_training_says_what_it_lacks(prepared: PreparedSamples, tmp_path: Path) 
     recipe.write_text(RECIPE + "weight_teacher = 1.0\n")
     error = train(recipe, tmp_path / "prepared", tmp_path / "run").exception
     assert isinstance(error, ConfigError)
-    assert "teacher" in str(error)
+    assert "learns from a teacher" in str(error)
+    recipe.write_text(RECIPE + "mixed_share = 0.5\n")
+    error = train(recipe, tmp_path / "prepared", tmp_path / "run").exception
+    assert isinstance(error, ConfigError)
+    assert "mixed_share wants a teacher" in str(error)
     recipe.write_text(RECIPE)
+    error = train(recipe, tmp_path / "prepared", tmp_path / "run", "--teacher", recipe).exception
+    assert isinstance(error, ConfigError)
+    assert "learns from no teacher" in str(error)
     error = train(recipe, tmp_path, tmp_path / "run").exception
     assert isinstance(error, ConfigError)
     assert "no prepared pictures" in str(error)
