@@ -11,8 +11,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from facegate.models.yolo import INPUT_MEAN, INPUT_SCALE, Separable
+from facegate.models.yolo import INPUT_MEAN, INPUT_SCALE, conv_norm, relu
 from facegate.vision.landmark_crop import SIDE_PX
+
+
+class Separable(nn.Module):
+    """A 3x3 convolution of each channel, then a 1x1 over all; adds its input where it can."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__()
+        self.depthwise = conv_norm(inputs, inputs, 3, stride, groups=inputs)
+        self.pointwise = conv_norm(inputs, outputs, 1)
+        self.adds = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) to (n, c', h / stride, w / stride)."""
+        y = self.pointwise(relu(self.depthwise(x)))
+        return relu(y + x if self.adds else y)
 
 
 class Landmarker(nn.Module):

@@ -6,8 +6,7 @@ three grids, of stride 8, 16 and 32 pixels, each cell tells whether a face's cen
 predicts its box directly, in strides (as FCOS, Tian et al., 2019, and YOLOX, Ge et al., 2021).
 
 It is built of YuNet's units (Wu, Peng and Yu, 2023), so that training can start from its published
-weights. At stride 4, where YuNet spends half of its time, we have half of its channels or fewer; at
-strides 16 and 32 there are blocks more, which begin as identities.
+weights. At stride 4, where YuNet spends half of its time, two layers have fewer channels.
 """
 
 from __future__ import annotations
@@ -46,41 +45,29 @@ class YoloShape:
     Attributes:
         stem: channels at stride 2.
         fine: channels of the units at stride 4, but for the last, which has WIDTH.
-        blocks: blocks added to YuNet's two units at strides 8, 16 and 32.
     """
 
     stem: int = 16
-    fine: tuple[int, ...] = (16, 40, 32)
-    blocks: tuple[int, int, int] = (0, 2, 2)
+    fine: tuple[int, int, int] = (16, 48, 32)
 
 
-def _conv(
+YUNET = YoloShape(fine=(16, 64, 64))
+"""That of YuNet itself."""
+
+
+def conv_norm(
     inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
 ) -> nn.Sequential:
+    """A convolution without bias, and batch normalization."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
         nn.BatchNorm2d(outputs),
     )
 
 
-def _relu(x: Tensor) -> Tensor:
+def relu(x: Tensor) -> Tensor:
     """In place: nobody needs what was there, and training on a CPU is a third faster."""
     return F.relu(x, inplace=True)
-
-
-class Separable(nn.Module):
-    """A 3x3 convolution of each channel, then a 1x1 over all; adds its input where it can."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
-        super().__init__()
-        self.depthwise = _conv(inputs, inputs, 3, stride, groups=inputs)
-        self.pointwise = _conv(inputs, outputs, 1)
-        self.adds = stride == 1 and inputs == outputs
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, c, h, w) to (n, c', h / stride, w / stride)."""
-        y = self.pointwise(_relu(self.depthwise(x)))
-        return _relu(y + x if self.adds else y)
 
 
 class Unit(nn.Module):
@@ -89,11 +76,11 @@ class Unit(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.pointwise = nn.Conv2d(inputs, outputs, 1)
-        self.depthwise = _conv(outputs, outputs, 3, groups=outputs)
+        self.depthwise = conv_norm(outputs, outputs, 3, groups=outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) to (n, c', h, w)."""
-        return _relu(self.depthwise(self.pointwise(x)))
+        return relu(self.depthwise(self.pointwise(x)))
 
 
 class Head(nn.Module):
@@ -117,23 +104,15 @@ class YoloFace(nn.Module):
     def __init__(self, shape: YoloShape | None = None) -> None:
         super().__init__()
         shape = shape or YoloShape()
-        self.stem = _conv(3, shape.stem, 3, 2)
+        self.stem = conv_norm(3, shape.stem, 3, 2)
         self.widest = Unit(shape.stem, shape.stem)
         widths = (shape.stem, *shape.fine, WIDTH)
         self.fine = nn.Sequential(*(Unit(*pair) for pair in pairwise(widths)))
         self.stages = nn.ModuleList(
-            nn.Sequential(
-                Unit(WIDTH, WIDTH),
-                Unit(WIDTH, WIDTH),
-                *(Separable(WIDTH, WIDTH) for _ in range(blocks)),
-            )
-            for blocks in shape.blocks
+            nn.Sequential(Unit(WIDTH, WIDTH), Unit(WIDTH, WIDTH)) for _ in STRIDES
         )
         self.laterals = nn.ModuleList(Unit(WIDTH, WIDTH) for _ in STRIDES)
         self.heads = nn.ModuleList(Head() for _ in STRIDES)
-        for stage in self.stages:
-            for block in list(stage)[2:]:  # type: ignore[call-overload]
-                nn.init.zeros_(block.pointwise[1].weight)
 
     def forward(self, images_bgr: Tensor) -> Tensor:
         """Predict.
@@ -144,18 +123,28 @@ class YoloFace(nn.Module):
         Returns:
             (n, cells, 16) raw values, finest grid first, row by row; see `decode`.
         """
-        grids = [grid.flatten(2) for grid in self.after_stem(self.stem(images_bgr))]
-        return torch.cat(grids, dim=2).transpose(1, 2)
+        return joined(self.after_stem(self.stem(images_bgr)))
 
     def after_stem(self, x: Tensor) -> list[Tensor]:
         """What follows the first convolution: (n, stem, h / 2, w / 2) to grids (n, 16, y, x)."""
-        x = self.fine(F.max_pool2d(self.widest(_relu(x)), POOLED))
-        fine = self.stages[0](F.max_pool2d(x, POOLED))
+        return self.maps_and_grids(x)[1]
+
+    def maps_and_grids(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """The same, with the maps (n, WIDTH, y, x) on the way there, finest first."""
+        pooled = F.max_pool2d(self.fine(F.max_pool2d(self.widest(relu(x)), POOLED)), POOLED)
+        fine = self.stages[0](pooled)
         middle = self.stages[1](F.max_pool2d(fine, POOLED))
-        coarse = self.laterals[2](self.stages[2](F.max_pool2d(middle, POOLED)))
-        middle = self.laterals[1](middle + F.interpolate(coarse, scale_factor=2.0))
-        fine = self.laterals[0](fine + F.interpolate(middle, scale_factor=2.0))
-        return [head(x) for head, x in zip(self.heads, (fine, middle, coarse), strict=True)]
+        coarse = self.stages[2](F.max_pool2d(middle, POOLED))
+        low = self.laterals[2](coarse)
+        mid = self.laterals[1](middle + F.interpolate(low, scale_factor=2.0))
+        high = self.laterals[0](fine + F.interpolate(mid, scale_factor=2.0))
+        grids = [head(x) for head, x in zip(self.heads, (high, mid, low), strict=True)]
+        return [pooled, fine, middle, coarse, high, mid], grids
+
+
+def joined(grids: list[Tensor]) -> Tensor:
+    """Grids (n, values, y, x) as (n, cells, values), in their order, row by row."""
+    return torch.cat([grid.flatten(2) for grid in grids], dim=2).transpose(1, 2)
 
 
 def cell_grid(height: int, width: int) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,11 +21,16 @@ from facegate.cli.train.common import (
 from facegate.cli.train.detector_data import prepare
 from facegate.errors import ConfigError
 
+if TYPE_CHECKING:
+    from facegate.training.detector.data import PreparedSamples
+
 app = typer.Typer(
-    help="Train the face detector: prepare, then train and export.",
+    help="Train the face detector: prepare, imitate, then train and export.",
     invoke_without_command=True,
     no_args_is_help=True,
 )
+
+DataOption = Annotated[Path, typer.Option(help="What `prepare` wrote.")]
 
 app.command()(prepare)
 
@@ -33,9 +38,9 @@ app.command()(prepare)
 @app.callback()
 def train(
     context: typer.Context,
-    data: Annotated[Path, typer.Option(help="What `prepare` wrote.")] = Path("data"),
+    data: DataOption = Path("data"),
     run: RunOption = Path("run"),
-    recipe: RecipeOption = "detector_s2",
+    recipe: RecipeOption = "detector_labels",
     start: Annotated[
         Path | None,
         typer.Option(
@@ -59,7 +64,6 @@ def train(
     need_torch(threads, device)
     from facegate.training.detector import loop
     from facegate.training.detector.begin import begin_with, run_weights
-    from facegate.training.detector.data import PreparedSamples
     from facegate.training.detector.teacher import CellTeacher
     from facegate.training.recipe import read_recipe
 
@@ -73,18 +77,34 @@ def train(
             "This recipe learns from no teacher.",
             hint="Leave out --teacher, or set weight_teacher in the recipe.",
         )
-    if not (data / "index.npz").is_file():
-        raise ConfigError(
-            f"{data} holds no prepared pictures.",
-            hint="Prepare some first: facegate train detector prepare.",
-        )
-    samples = PreparedSamples(data)
+    samples = _prepared(data)
     learned = run_weights(start) if start else None
     going = loop.open_run(settings, run, device, None if learned else start, samples)
     if learned:
         begin_with(going, learned)
     told = CellTeacher(teacher, settings.teacher_mirrored) if teacher else None
     reports = loop.train(going, settings, samples, told)
+    go_on(run, reports, going.seen, settings.images)
+
+
+@app.command()
+def imitate(
+    yunet: Annotated[Path, typer.Option(help="yunet_n.pth.", exists=True, dir_okay=False)],
+    data: DataOption = Path("data"),
+    run: RunOption = Path("run"),
+    recipe: RecipeOption = "detector_imitate",
+    device: DeviceOption = "cpu",
+    threads: ThreadsOption = 2,
+) -> None:
+    """Learn from YuNet's layers, without drawn boxes, or go on with an interrupted run."""
+    need_torch(threads, device)
+    from facegate.training.detector import imitate as imitation
+    from facegate.training.recipe import read_recipe
+
+    settings = read_recipe(imitation.ImitationRecipe, recipe)
+    samples = _prepared(data)
+    going = imitation.open_imitation(settings, run, yunet, samples, device)
+    reports = imitation.imitate(going, settings, yunet, samples)
     go_on(run, reports, going.seen, settings.images)
 
 
@@ -96,3 +116,14 @@ def export(run: DoneOption, output: OnnxOption) -> None:
     from facegate.training.detector.export import export_onnx
 
     write_network(run, YoloFace(), export_onnx, output)
+
+
+def _prepared(data: Path) -> PreparedSamples:
+    from facegate.training.detector.data import PreparedSamples
+
+    if not (data / "index.npz").is_file():
+        raise ConfigError(
+            f"{data} holds no prepared pictures.",
+            hint="Prepare some first: facegate train detector prepare.",
+        )
+    return PreparedSamples(data)

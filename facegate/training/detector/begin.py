@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from facegate.errors import ModelError
+from facegate.training.detector.start import LOADING_FAILS
 from facegate.training.run import TrainingRun
 
 
@@ -20,7 +20,7 @@ def run_weights(file: Path) -> dict[str, Any] | None:
     """
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except LOADING_FAILS as error:
         raise ModelError(f"{file} does not hold weights.") from error
     return state["average"] if isinstance(state, dict) and "average" in state else None
 

@@ -13,49 +13,25 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facegate.models.yolo import YoloFace, cell_grid, decode
-from facegate.training.detector.augment import Canvas, CanvasMaker, mixed
+from facegate.training.detector.augment import Canvas, mixed
+from facegate.training.detector.canvases import CanvasRecipe, canvas_maker, first_look
 from facegate.training.detector.data import PreparedSamples
 from facegate.training.detector.losses import eiou_loss, landmark_loss, objectness_loss
 from facegate.training.detector.start import start_from_yunet
 from facegate.training.detector.targets import assign
 from facegate.training.detector.teacher import CellTeacher
-from facegate.training.run import CHECKPOINT, RunRecipe, TrainingRun
-
-FIRST_LOOK = 64
-"""Canvases on which YuNet's channels are measured."""
-
-UNITS = 2
-"""YuNet's units in each stage; what follows them is new."""
+from facegate.training.run import CHECKPOINT, TrainingRun
 
 
-class DetectorRecipe(RunRecipe):
+class DetectorRecipe(CanvasRecipe):
     """All that decides a run; an image is a canvas."""
 
-    sides_px: tuple[int, ...] = Field(min_length=1, description="Of canvases; a batch has one.")
-    scene_share: float = Field(ge=0, le=1)
-    background_share: float = Field(ge=0, le=1, description="Canvases without any face.")
-    mosaic_share: float = Field(
-        0.0, ge=0, le=1, description="Of the canvases with scenes, those that show four."
-    )
-    plain_share: float = Field(
-        0.0, ge=0, le=1, description="Of the canvases with scenes, those as the gate sees them."
-    )
-    source_weights: dict[str, float] = Field(
-        default_factory=dict, description="By set: how often its scenes are drawn; 1 if not named."
-    )
     weight_objectness: float = Field(ge=0)
     weight_fit: float = Field(ge=0)
     weight_box: float = Field(ge=0)
     weight_landmarks: float = Field(ge=0)
     weight_teacher: float = Field(0, ge=0, description="Of the teacher's p_c and fit.")
-    mixed_share: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="Canvases of two pictures, which only a teacher labels.",
-    )
     teacher_mirrored: bool = Field(False, description="It looks at mirrored canvases, too.")
-    started_rate: float = Field(1.0, gt=0, description="Share of the rate for copied layers.")
 
     @model_validator(mode="after")
     def _someone_labels_mixed(self) -> DetectorRecipe:
@@ -98,32 +74,8 @@ def open_run(
     torch.manual_seed(recipe.seed)
     network = YoloFace()
     if start is not None and samples is not None and not (folder / CHECKPOINT).is_file():
-        start_from_yunet(network, start, _first_look(recipe, samples))
-
-    def share(name: str) -> float:
-        copied = not name.startswith("stages.") or int(name.split(".")[2]) < UNITS
-        return recipe.started_rate if copied and start is not None else 1.0
-
-    return TrainingRun(network, recipe, folder, device, share)
-
-
-def _maker(recipe: DetectorRecipe, samples: PreparedSamples) -> CanvasMaker:
-    return CanvasMaker(
-        samples,
-        recipe.scene_share,
-        recipe.background_share,
-        mosaic_share=recipe.mosaic_share,
-        plain_share=recipe.plain_share,
-        source_weights=recipe.source_weights or None,
-    )
-
-
-def _first_look(recipe: DetectorRecipe, samples: PreparedSamples) -> Tensor:
-    maker = _maker(recipe, samples)
-    random = np.random.default_rng(recipe.seed)
-    side = min(recipe.sides_px)
-    frames = np.stack([maker.make(random, side).frame_bgr for _ in range(FIRST_LOOK)])
-    return torch.from_numpy(frames).permute(0, 3, 1, 2).float()
+        start_from_yunet(network, start, first_look(recipe, samples))
+    return TrainingRun(network, recipe, folder, device)
 
 
 def train(
@@ -133,7 +85,7 @@ def train(
     teacher: CellTeacher | None = None,
 ) -> Iterator[dict[str, float]]:
     """Go to the end of the recipe; yields reports, see TrainingRun.learn."""
-    maker = _maker(recipe, samples)
+    maker = canvas_maker(recipe, samples)
     grids = {
         side: tuple(part.to(run.device) for part in cell_grid(side, side))
         for side in recipe.sides_px

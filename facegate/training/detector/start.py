@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facegate.errors import ModelError
-from facegate.models.yolo import POOLED, STRIDES, Unit, YoloFace
+from facegate.models.yolo import POOLED, STRIDES, YUNET, Unit, YoloFace
 
 FINE = ("model1.conv1", "model1.conv2", "model2.conv1", "model2.conv2")
 """YuNet's units at stride 4."""
@@ -30,7 +30,7 @@ PLACES = slice(1, 3), slice(5, 15)
 """Values that are places: YuNet counts from a cell's corner, we count from its center."""
 
 LOADING_FAILS = (
-    OSError, EOFError, KeyError, TypeError, RuntimeError, ValueError, pickle.UnpicklingError,
+    OSError, EOFError, LookupError, TypeError, RuntimeError, ValueError, pickle.UnpicklingError,
 )  # fmt: skip
 """What torch.load and copying raise for files that are something else."""
 
@@ -42,7 +42,7 @@ def start_from_yunet(network: YoloFace, weights: Path, images_bgr: Tensor) -> No
     """Take over YuNet's layers.
 
     Args:
-        network: blocks that YuNet does not have are left as they are.
+        network: where it has all of YuNet's channels it says what YuNet says.
         weights: `yunet_n.pth` of ShiqiYu/libfacedetection.train (Apache-2.0).
         images_bgr: (n, 3, h, w) float, 0 to 255; what channels carry is measured on them.
 
@@ -60,6 +60,13 @@ def start_from_yunet(network: YoloFace, weights: Path, images_bgr: Tensor) -> No
         raise ModelError(f"{weights} does not hold YuNet's weights.") from error
 
 
+def whole_yunet(weights: Path) -> YoloFace:
+    """YuNet with all its channels, in our form, to be learned from. Raises ModelError."""
+    network = YoloFace(YUNET)
+    start_from_yunet(network, weights, torch.zeros(1, 3, 32, 32))
+    return network.eval().requires_grad_(False)
+
+
 def _copy_head(network: YoloFace, state: Mapping[str, Tensor]) -> None:
     first = "backbone.model0"
     cast(nn.Conv2d, network.stem[0]).weight.copy_(state[f"{first}.conv1.weight"])
@@ -72,27 +79,26 @@ def _copy_fine(network: YoloFace, state: Mapping[str, Tensor], images_bgr: Tenso
     network.eval()
     ours = F.max_pool2d(network.widest(F.relu(network.stem(images_bgr))), POOLED)
     theirs = ours
-    weight: Tensor | None = None
-    bias: Any = None
+    fitted: tuple[Tensor, Tensor] | None = None
     for place, name in enumerate(FINE):
         unit = cast(Unit, network.fine[place])
         full = _whole_unit(state, f"backbone.{name}")
-        if weight is None:
-            weight, bias = full.pointwise.weight[:, :, 0, 0], full.pointwise.bias
         wanted = unit.pointwise.out_channels
         theirs = full(theirs)
-        # All channels as the channels kept before give them; then choose among these.
-        full.pointwise = nn.Conv2d(weight.shape[1], weight.shape[0], 1)
-        full.pointwise.weight.copy_(weight[:, :, None, None])
-        cast(Tensor, full.pointwise.bias).copy_(bias)
+        if fitted:
+            # All channels as the channels kept before give them; then choose among these.
+            weight, bias = fitted
+            full.pointwise = nn.Conv2d(weight.shape[1], weight.shape[0], 1)
+            full.pointwise.weight.copy_(weight[:, :, None, None])
+            cast(Tensor, full.pointwise.bias).copy_(bias)
         whole = full(ours)
         kept = torch.arange(whole.shape[1])
-        if place + 1 < len(FINE):
+        if place + 1 < len(FINE) and (fitted or wanted < whole.shape[1]):
             after = _whole_unit(state, f"backbone.{FINE[place + 1]}").pointwise
             read, told = _pixels(whole), _pixels(after(theirs))
             if wanted < whole.shape[1]:
                 kept = choose_channels(read, told, wanted)
-            weight, bias = fit_linear(read[:, kept], told)
+            fitted = fit_linear(read[:, kept], told)
         _keep(unit, full, kept)
         ours = unit(ours)
 

@@ -3,9 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
+from torch import Tensor
 
 from facegate.training.detector.data import PreparedSamples, write_sets
 from tests.unit.training.detector.samples import dotted_sample, empty_sample
+from tests.unit.training.detector.yunet import State, published_state
 
 
 @pytest.fixture
@@ -18,3 +21,13 @@ def prepared(tmp_path: Path) -> PreparedSamples:
     }
     write_sets(sets, tmp_path / "prepared")
     return PreparedSamples(tmp_path / "prepared")
+
+
+@pytest.fixture
+def published() -> State:
+    return published_state()
+
+
+@pytest.fixture
+def images() -> Tensor:
+    return torch.rand(3, 3, 64, 96, generator=torch.Generator().manual_seed(1)) * 255

@@ -83,6 +83,6 @@ def test_decoding_undoes_encoding() -> None:
 
 
 def test_the_shipped_recipe_can_be_read() -> None:
-    recipe = read_recipe(DetectorRecipe, "detector_s2")
+    recipe = read_recipe(DetectorRecipe, "detector_labels")
     assert all(side % 32 == 0 for side in recipe.sides_px)
     assert recipe.scene_share + recipe.background_share <= 1
