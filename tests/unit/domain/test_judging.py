@@ -130,10 +130,11 @@ BREAKS: dict[str, tuple[Reason, str, Callable[[Case], Case]]] = {
     ),
     "not yet": (
         Reason.NOT_YET_VALID, "validity",
-        lambda c: (c[0], person(c[1], valid_from="2026-12-23 12:01")),
+        lambda c: (c[0], person(c[1], valid_from="2026-12-23 12:01", valid_until="")),
     ),
     "expired": (
-        Reason.EXPIRED, "validity", lambda c: (c[0], person(c[1], valid_until="2026-12-23 12:00"))
+        Reason.EXPIRED, "validity",
+        lambda c: (c[0], person(c[1], valid_from="", valid_until="2026-12-23 12:00")),
     ),
     "no rule": (Reason.NO_RULE, "rule", lambda c: (c[0], about(c[1], grants=()))),
     "closed": (
