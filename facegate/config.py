@@ -41,7 +41,7 @@ class DetectorConfig(_Section):
 
     model: str = Field("", description="Name of the detection network; empty: the default one.")
     score_threshold: float = Field(
-        0.7, gt=0, lt=1, description="Least detector score of a face, a fraction."
+        0.72, gt=0, lt=1, description="Least detector score of a face, a fraction."
     )
     min_face_px: float = Field(
         16.0, ge=1, description="Faces with a shorter box side than this are left out, pixels."

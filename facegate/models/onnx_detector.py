@@ -50,7 +50,7 @@ class DetectorSettings:
         max_faces: at most this many are kept, the surest.
     """
 
-    score_threshold: float = 0.7
+    score_threshold: float = 0.72
     iou_threshold: float = 0.5
     long_side_px: int = 640
     zoom_crops: int = 0

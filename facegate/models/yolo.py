@@ -48,7 +48,7 @@ class YoloShape:
     """
 
     stem: int = 16
-    fine: tuple[int, int, int] = (16, 48, 32)
+    fine: tuple[int, int, int] = (16, 48, 48)
 
 
 YUNET = YoloShape(fine=(16, 64, 64))
