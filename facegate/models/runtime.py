@@ -34,7 +34,8 @@ def open_session(weights: bytes, threads: int) -> InferenceSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # One block with a place for every map lets each lie where nothing was lately; a map taken from
-    # memory just given back is still in the cache. The detection network is a tenth quicker so.
+    # memory just given back is still in the cache. The detection network is a tenth quicker so, the
+    # embedding networks are 3 % slower.
     options.enable_mem_pattern = False
     # Idle threads that spin would take the cores from decoding and from the camera.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

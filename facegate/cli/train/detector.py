@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from facegate.training.detector.data import PreparedSamples
 
 app = typer.Typer(
-    help="Train the face detector: prepare, imitate, then train and export.",
+    help="Train the face detector: prepare, imitate and export; alone, from drawn boxes.",
     invoke_without_command=True,
     no_args_is_help=True,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from facegate.training.detector.data import Sample
@@ -9,6 +11,19 @@ from facegate.vision.align import TEMPLATE_112
 
 DOTS = np.array([[0, 0, 255], [255, 0, 0], [0, 255, 255], [255, 0, 255], [0, 255, 0]], np.uint8)
 """Colors (BGR) of the landmarks of `dotted_sample`, in their order."""
+
+SMALL_RUN: dict[str, Any] = {
+    "seed": 3,
+    "images": 32,
+    "batch": 4,
+    "sides_px": (64,),
+    "learning_rate": 2e-3,
+    "warm_up_images": 8,
+    "ema": 0.9,
+    "scene_share": 0.5,
+    "background_share": 0.2,
+}
+"""What the recipes of short runs share."""
 
 
 def dotted_sample(is_scene: bool, ignored: bool = False) -> Sample:

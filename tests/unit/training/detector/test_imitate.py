@@ -21,19 +21,12 @@ from facegate.training.detector.imitate import (
 )
 from facegate.training.detector.start import whole_yunet
 from facegate.training.recipe import read_recipe
+from tests.unit.training.detector.samples import SMALL_RUN
 from tests.unit.training.detector.yunet import State, saved
 
 RECIPE = ImitationRecipe(
-    seed=3,
-    images=32,
-    batch=4,
-    sides_px=(64,),
-    learning_rate=2e-3,
-    warm_up_images=8,
+    **SMALL_RUN,
     weight_decay=0.0,
-    ema=0.9,
-    scene_share=0.5,
-    background_share=0.2,
     mixed_share=0.5,
     copied_rate=0.0,
     weight_maps=(0.5, 1, 1, 1, 1, 1),

@@ -19,18 +19,11 @@ from facegate.training.detector.loop import (
     open_run,
     train,
 )
+from tests.unit.training.detector.samples import SMALL_RUN
 
 RECIPE = DetectorRecipe(
-    seed=3,
-    images=32,
-    batch=4,
-    sides_px=(64,),
-    learning_rate=2e-3,
-    warm_up_images=8,
+    **SMALL_RUN,
     weight_decay=0.01,
-    ema=0.9,
-    scene_share=0.5,
-    background_share=0.2,
     weight_objectness=1.0,
     weight_fit=1.0,
     weight_box=2.0,
