@@ -137,6 +137,7 @@ class FaceGate:
             max_faces=wanted.max_faces,
             zoom_crops=wanted.zoom_crops,
             tiles=wanted.tiles,
+            brighten_below=wanted.brighten_below,
         )
 
     @cached_property

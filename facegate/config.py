@@ -63,6 +63,13 @@ class DetectorConfig(_Section):
         "scenes: off, on, or auto (only pictures longer than 1,280 pixels). Takes seconds for the "
         "largest; a door does not need it.",
     )
+    brighten_below: float = Field(
+        60.0,
+        ge=0,
+        lt=255,
+        description="Pictures of lesser typical luma, 0 to 255, are brightened before faces are "
+        "looked for; 0: none. What is recognized stays as the camera gave it.",
+    )
 
 
 class QualityConfig(_Section):

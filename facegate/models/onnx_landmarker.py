@@ -10,6 +10,7 @@ import numpy as np
 from facegate.domain.arrays import FloatArray, ImageArray
 from facegate.domain.faces import DetectedFace
 from facegate.errors import ModelError
+from facegate.vision.darkness import DARK_BELOW, lifted, typical_luma
 from facegate.vision.landmark_crop import SIDE_PX, crop_matrix, cut_crop
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ class OnnxLandmarker:
         """Give faces exact landmarks; boxes and scores stay.
 
         Each face is looked at straight and mirrored, in a crop that its own landmarks place; the
-        mean leans to neither side. Where the network gives no finite points, the detector's stay.
+        mean leans to neither side. Crops of a dark frame are brightened. Where the network gives no
+        finite points, the detector's stay.
 
         Args:
             frame_bgr: (h, w, 3) uint8.
@@ -84,10 +86,12 @@ class OnnxLandmarker:
             ModelError: the network failed.
         """
         looks_xy = [np.zeros((0, 2, 5, 2), np.float32)]
+        typical = typical_luma(frame_bgr) if faces else 0.0
         for first in range(0, len(faces), BATCH_FACES):
             batch = faces[first : first + BATCH_FACES]
             matrices = [crop_matrix(face.landmarks_xy, face.bbox_xyxy) for face in batch]
-            points = self._points(np.stack([cut_crop(frame_bgr, one) for one in matrices]))
+            crops = [lifted(cut_crop(frame_bgr, one), typical, DARK_BELOW) for one in matrices]
+            points = self._points(np.stack(crops))
             placed = [
                 (found - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
                 for matrix, found in zip(matrices, points, strict=True)

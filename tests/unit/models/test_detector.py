@@ -340,3 +340,30 @@ def test_two_boxes_around_one_face_are_one_face() -> None:
     assert kept == [small, neighbor]
     assert without_doubles([large, small]) == [small, large]  # a face before a larger one
     assert without_doubles([]) == []
+
+
+@pytest.mark.parametrize("who", ["collins", "hopper"])
+def test_a_face_in_near_darkness_is_found_where_it_is_in_the_light(
+    who: str, portrait_paths: dict[str, Path], detector: OnnxFaceDetector
+) -> None:
+    frame = load_image(portrait_paths[who]).frame_bgr
+    (lit,) = detector.detect(frame)
+    night = alter.darkened(frame, 0.03)
+    as_it_is = detector.with_settings(replace(detector.settings, brighten_below=0.0))
+    assert as_it_is.detect(night) == []
+    before = night.copy()
+    (found,) = detector.detect(night)
+    assert np.array_equal(night, before)
+    assert iou_matrix(found.bbox_xyxy[None], lit.bbox_xyxy[None])[0, 0] > 0.9
+    eyes = np.linalg.norm(lit.landmarks_xy[1] - lit.landmarks_xy[0])
+    assert np.linalg.norm(found.landmarks_xy - lit.landmarks_xy, axis=1).max() < 0.08 * eyes
+
+
+def test_darkness_without_anybody_stays_empty(detector: OnnxFaceDetector) -> None:
+    random = np.random.default_rng(5)
+    assert detector.detect(np.zeros((360, 640, 3), np.uint8)) == []
+    assert detector.detect(random.integers(0, 12, (360, 640, 3), dtype=np.uint8)) == []
+
+
+def test_the_settings_of_the_program_are_those_of_the_detector() -> None:
+    assert start().detector.settings == DetectorSettings()

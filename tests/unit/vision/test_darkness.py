@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from facegate.vision.darkness import DARK_BELOW, LEAST_GAMMA, lifted, typical_luma
+
+pictures = arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3)))
+
+
+@given(pictures)
+@settings(deadline=None, max_examples=50)
+def test_typical_luma_is_that_of_a_plain_loop(picture: np.ndarray) -> None:
+    luma = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    logarithms = [math.log(int(value) + 4) for value in luma.ravel()]
+    expected = math.exp(sum(logarithms) / len(logarithms)) - 4
+    assert abs(typical_luma(picture) - max(0.0, expected)) < 1e-6
+
+
+def test_lamps_and_a_border_do_not_hide_the_dark_or_make_it() -> None:
+    night = np.full((480, 640, 3), 12, np.uint8)
+    night[:100, :100] = 255
+    assert typical_luma(night) < DARK_BELOW / 2
+    day = np.full((480, 640, 3), 120, np.uint8)
+    day[:40] = 0
+    assert typical_luma(day) > DARK_BELOW
+
+
+@given(pictures, st.floats(0, 255), st.floats(1, 254))
+@settings(deadline=None, max_examples=100)
+def test_every_value_is_that_of_the_formula_and_none_gets_darker(
+    picture: np.ndarray, typical: float, below: float
+) -> None:
+    found = lifted(picture, typical, below)
+    if typical >= below:
+        assert found is picture
+        return
+    exponent = math.log(below / 255) / math.log(max(typical, 1.0) / 255)
+    exponent = max(LEAST_GAMMA, exponent)
+    for before, after in zip(picture.ravel().tolist(), found.ravel().tolist(), strict=True):
+        assert abs(after - 255 * (before / 255) ** exponent) <= 0.51
+        assert after >= before
+
+
+def test_what_is_hardly_dark_is_hardly_changed() -> None:
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
+    found = lifted(ramp, DARK_BELOW - 0.01, DARK_BELOW)
+    assert np.abs(found.astype(int) - ramp).max() <= 1
+
+
+def test_a_picture_becomes_as_light_as_asked() -> None:
+    dusk = np.full((64, 64, 3), 30, np.uint8)
+    assert abs(typical_luma(lifted(dusk, typical_luma(dusk), DARK_BELOW)) - DARK_BELOW) < 1
