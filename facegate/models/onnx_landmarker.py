@@ -10,7 +10,7 @@ import numpy as np
 from facegate.domain.arrays import FloatArray, ImageArray
 from facegate.domain.faces import DetectedFace
 from facegate.errors import ModelError
-from facegate.vision.darkness import DARK_BELOW, lifted, typical_luma
+from facegate.vision.darkness import DARK_BELOW, lifted
 from facegate.vision.landmark_crop import SIDE_PX, crop_matrix, cut_crop
 
 if TYPE_CHECKING:
@@ -50,7 +50,12 @@ class OnnxLandmarker:
         """Name and short digest of the network."""
         return self._model_id
 
-    def refine(self, frame_bgr: ImageArray, faces: Sequence[DetectedFace]) -> list[DetectedFace]:
+    def refine(
+        self,
+        frame_bgr: ImageArray,
+        faces: Sequence[DetectedFace],
+        brighten_below: float = DARK_BELOW,
+    ) -> list[DetectedFace]:
         """Give faces exact landmarks; boxes and scores stay.
 
         Each face is looked at straight and mirrored, in a crop that its own landmarks place; the
@@ -60,11 +65,12 @@ class OnnxLandmarker:
         Args:
             frame_bgr: (h, w, 3) uint8.
             faces: found in it.
+            brighten_below: see `facegate.vision.darkness.lifted`.
 
         Raises:
             ModelError: the network failed.
         """
-        looks_xy = self.looks(frame_bgr, faces)
+        looks_xy = self.looks(frame_bgr, faces, brighten_below)
         return [
             DetectedFace(face.bbox_xyxy, looks.mean(axis=0), face.score)
             if np.isfinite(looks).all()
@@ -72,12 +78,18 @@ class OnnxLandmarker:
             for face, looks in zip(faces, looks_xy, strict=True)
         ]
 
-    def looks(self, frame_bgr: ImageArray, faces: Sequence[DetectedFace]) -> FloatArray:
+    def looks(
+        self,
+        frame_bgr: ImageArray,
+        faces: Sequence[DetectedFace],
+        brighten_below: float = DARK_BELOW,
+    ) -> FloatArray:
         """What each look at each face says.
 
         Args:
             frame_bgr: (h, w, 3) uint8.
             faces: found in it.
+            brighten_below: see `facegate.vision.darkness.lifted`.
 
         Returns:
             (n, 2, 5, 2) landmarks in frame pixels, seen straight and mirrored.
@@ -86,12 +98,11 @@ class OnnxLandmarker:
             ModelError: the network failed.
         """
         looks_xy = [np.zeros((0, 2, 5, 2), np.float32)]
-        typical = typical_luma(frame_bgr) if faces else 0.0
         for first in range(0, len(faces), BATCH_FACES):
             batch = faces[first : first + BATCH_FACES]
             matrices = [crop_matrix(face.landmarks_xy, face.bbox_xyxy) for face in batch]
-            crops = [lifted(cut_crop(frame_bgr, one), typical, DARK_BELOW) for one in matrices]
-            points = self._points(np.stack(crops))
+            crops = np.stack([cut_crop(frame_bgr, one) for one in matrices])
+            points = self._points(lifted(crops, frame_bgr, brighten_below))
             placed = [
                 (found - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
                 for matrix, found in zip(matrices, points, strict=True)

@@ -22,25 +22,25 @@ OFFSET = 4.0
 _LOGARITHMS = np.log(np.arange(256) + OFFSET)
 
 
-def lifted(frame_bgr: ImageArray, typical: float, below: float) -> ImageArray:
-    """Lift a dark picture's middle tones; others stay as they are.
+def lifted(pictures_bgr: ImageArray, frame_bgr: ImageArray, below: float) -> ImageArray:
+    """Lift the middle tones of what was cut out of a dark frame; other frames' stay as they are.
 
-    Gamma correction with the exponent that brings the typical luma to `below`, but none under
-    LEAST_GAMMA. It is 1 where darkness begins, so that nothing jumps there.
+    Gamma correction with the exponent that brings the frame's typical luma to `below`, but none
+    under LEAST_GAMMA. It is 1 where darkness begins, so that nothing jumps there.
 
     Args:
-        frame_bgr: (h, w, 3) uint8.
-        typical: its typical luma, 0 to 255.
-        below: typical luma under which a picture is dark, in (0, 255).
+        pictures_bgr: (..., 3) uint8, the frame itself or parts of it, at any scale.
+        frame_bgr: (h, w, 3) uint8 of at least a pixel.
+        below: typical luma under which a frame is dark, in [0, 255); 0: none is.
 
     Returns:
-        (h, w, 3) uint8, the same array if it is not dark.
+        The pictures, the same array if the frame is not dark.
     """
-    if typical >= below:
-        return frame_bgr
+    if below <= 0 or (typical := typical_luma(frame_bgr)) >= below:
+        return pictures_bgr
     wanted = np.log(below / 255.0) / np.log(max(typical, 1.0) / 255.0)
     table = 255.0 * (np.arange(256) / 255.0) ** max(LEAST_GAMMA, wanted)
-    return np.asarray(cv2.LUT(frame_bgr, np.round(table).astype(np.uint8)), np.uint8)
+    return np.asarray(cv2.LUT(pictures_bgr, np.round(table).astype(np.uint8)), np.uint8)
 
 
 def typical_luma(frame_bgr: ImageArray) -> float:

@@ -16,6 +16,7 @@ from facegate.models.onnx_landmarker import OnnxLandmarker
 from facegate.models.registry import Task, choose_card, read_cards
 from facegate.models.runtime import open_session
 from facegate.training.landmarks.export import export_onnx, read_onnx
+from facegate.vision import alter
 from facegate.vision.images import load_image
 
 
@@ -125,3 +126,19 @@ def test_looks_are_those_that_the_mean_is_made_of(portrait_paths: dict[str, Path
     for one, several in zip(refined, looks, strict=True):
         assert one.landmarks_xy == pytest.approx(several.mean(axis=0), abs=1e-3)
     assert gate.landmarker.looks(frame, []).shape == (0, 2, 5, 2)
+
+
+def test_in_the_dark_landmarks_are_looked_for_brightened(portrait_paths: dict[str, Path]) -> None:
+    gate = start()
+    frame = load_image(portrait_paths["collins"]).frame_bgr
+    face = gate.detector.detect(frame)[0]
+    eyes_px = float(np.linalg.norm(face.landmarks_xy[0] - face.landmarks_xy[1]))
+    rough = DetectedFace(face.bbox_xyxy, face.landmarks_xy + 0.1 * eyes_px, face.score)
+    night = alter.darkened(frame, 0.03)
+    (lit,) = gate.landmarker.refine(frame, [rough])
+    away = [
+        float(np.abs(found.landmarks_xy - lit.landmarks_xy).max()) / eyes_px
+        for below in (0.0, 60.0)
+        for found in gate.landmarker.refine(night, [rough], below)
+    ]
+    assert away[1] < 0.05 < away[0]

@@ -31,12 +31,13 @@ def test_lamps_and_a_border_do_not_hide_the_dark_or_make_it() -> None:
     assert typical_luma(day) > DARK_BELOW
 
 
-@given(pictures, st.floats(0, 255), st.floats(1, 254))
+@given(pictures, pictures, st.one_of(st.just(0.0), st.floats(1, 254)))
 @settings(deadline=None, max_examples=100)
 def test_every_value_is_that_of_the_formula_and_none_gets_darker(
-    picture: np.ndarray, typical: float, below: float
+    frame: np.ndarray, picture: np.ndarray, below: float
 ) -> None:
-    found = lifted(picture, typical, below)
+    found = lifted(picture, frame, below)
+    typical = typical_luma(frame)
     if typical >= below:
         assert found is picture
         return
@@ -47,12 +48,26 @@ def test_every_value_is_that_of_the_formula_and_none_gets_darker(
         assert after >= before
 
 
+def test_many_pictures_are_lifted_as_each_is() -> None:
+    random = np.random.default_rng(2)
+    crops = random.integers(0, 99, (5, 8, 6, 3), dtype=np.uint8)
+    found = lifted(crops, crops[0] // 4, DARK_BELOW)
+    assert found.shape == crops.shape
+    for crop, one in zip(crops, found, strict=True):
+        assert np.array_equal(one, lifted(crop, crops[0] // 4, DARK_BELOW))
+
+
 def test_what_is_hardly_dark_is_hardly_changed() -> None:
     ramp = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
-    found = lifted(ramp, DARK_BELOW - 0.01, DARK_BELOW)
-    assert np.abs(found.astype(int) - ramp).max() <= 1
+    dusk = np.full((4, 4, 3), DARK_BELOW - 1, np.uint8)
+    assert np.abs(lifted(ramp, dusk, DARK_BELOW).astype(int) - ramp).max() <= 2
 
 
 def test_a_picture_becomes_as_light_as_asked() -> None:
     dusk = np.full((64, 64, 3), 30, np.uint8)
-    assert abs(typical_luma(lifted(dusk, typical_luma(dusk), DARK_BELOW)) - DARK_BELOW) < 1
+    assert abs(typical_luma(lifted(dusk, dusk, DARK_BELOW)) - DARK_BELOW) < 1
+
+
+def test_nothing_is_dark_if_so_set() -> None:
+    night = np.full((64, 64, 3), 3, np.uint8)
+    assert lifted(night, night, 0.0) is night
